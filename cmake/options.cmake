@@ -1,0 +1,17 @@
+# What a builder may switch. Presets (CMakePresets.json) combine these.
+option(SINNET_BUILD_DAEMON "Build the sinnet program" ${PROJECT_IS_TOP_LEVEL})
+option(SINNET_BUILD_TESTS "Build the tests" OFF)
+option(SINNET_BUILD_FUZZERS "Build the fuzz targets (clang only)" OFF)
+option(SINNET_BUILD_BENCH "Build the benchmarks" OFF)
+option(SINNET_BUILD_EXAMPLES "Build the examples" OFF)
+option(SINNET_WERROR "Warnings are errors" OFF)
+set(SINNET_SANITIZE "" CACHE STRING "Sanitizers, comma separated: address,undefined or thread")
+option(SINNET_LTO "Link-time optimisation" OFF)
+
+if(NOT CMAKE_BUILD_TYPE AND PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+find_program(SINNET_CCACHE ccache)
+if(SINNET_CCACHE AND PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${SINNET_CCACHE})
+endif()
