@@ -53,6 +53,12 @@ MutableBytes Buffer::mutable_bytes() noexcept {
   return {data(), size()};
 }
 
+MutableBytes Buffer::spare() noexcept {
+  if (block_ == nullptr) return {};
+  assert(is_unique());
+  return {data() + block_->size, block_->capacity - block_->size};
+}
+
 void Buffer::resize(std::size_t size_bytes) noexcept {
   if (block_ == nullptr) {
     assert(size_bytes == 0);

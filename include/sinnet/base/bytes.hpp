@@ -62,6 +62,9 @@ class Buffer {
   /// Requires `is_unique()` (or an empty buffer).
   [[nodiscard]] MutableBytes mutable_bytes() noexcept;
 
+  /// The uninitialised room behind the bytes, for reading into; `resize` then takes it in. Requires `is_unique()`.
+  [[nodiscard]] MutableBytes spare() noexcept;
+
   /// Changes the size within the capacity; new bytes are uninitialised. Requires `is_unique()`, or an empty buffer and 0.
   void resize(std::size_t size_bytes) noexcept;
   /// Grows the capacity to at least `capacity_bytes`, moving the bytes if it must (views end). Requires `is_unique()`.

@@ -1,0 +1,362 @@
+/// The decoding half of ws::Connection: frames to events, and every rule of RFC 6455 a peer can break.
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+#include "sinnet/ws/connection.hpp"
+#include "ws/connection_deflate.hpp"
+#include "ws/output_queue.hpp"
+
+namespace sinnet::ws {
+namespace {
+
+/// A payload with at least this much missing is read straight into its message; for less, one read of the shared buffer
+/// that may bring more frames along is cheaper than a read of its own.
+constexpr std::uint64_t direct_read_bytes_min = 64 * 1024;
+/// A message's memory grows with what arrived, not with what was declared: at most this far ahead, or four times.
+constexpr std::size_t reserve_ahead_bytes_max = 1024 * 1024;
+
+/// Deflate may grow what it cannot shrink: 5 bytes for each stored block, and a peer's blocks may be small.
+constexpr std::uint64_t compressed_bytes_max(std::uint64_t message_bytes_max) noexcept {
+  const std::uint64_t slack = message_bytes_max / 64 + 4096;
+  return message_bytes_max > UINT64_MAX - slack ? UINT64_MAX : message_bytes_max + slack;
+}
+
+void rotate(MaskKey& key, std::size_t bytes) noexcept {
+  std::rotate(key.begin(), key.begin() + static_cast<std::ptrdiff_t>(bytes % key.size()), key.end());
+}
+
+}  // namespace
+
+MutableBytes Connection::input_space(MutableBytes scratch) {
+  if (!in_frame_ || frame_remaining_ < direct_read_bytes_min || is_control(frame_opcode_) || message_compressed_ ||
+      options_->delivery == Delivery::Pieces || state_ != State::Open || message_lent_) {
+    return scratch;
+  }
+  reserve_message();
+  const MutableBytes room = message_.spare();
+  return room.first(std::min<std::uint64_t>(room.size(), frame_remaining_));
+}
+
+void Connection::receive(MutableBytes input, Time now) {
+  assert(input_.empty());
+  last_received_ = now;
+  awaits_pong_ = false;
+  if (state_ == State::Open || state_ == State::CloseSent) {
+    input_ = input;
+    lent_begin_ = input.data();
+  }
+}
+
+void Connection::keep_input() {
+  release_message();
+  if (input_.empty()) {
+    kept_input_.reset();
+    input_ = {};
+    lent_begin_ = nullptr;
+  } else if (lent_begin_ != kept_input_.bytes().data()) {
+    kept_input_ = Buffer::copy_of(input_);
+    input_ = kept_input_.mutable_bytes();
+    lent_begin_ = input_.data();
+  }
+}
+
+std::optional<Event> Connection::poll_event() {
+  release_message();
+  if (drained_pending_) {
+    drained_pending_ = false;
+    return Event{.type = EventType::Drained};
+  }
+  while (state_ == State::Open || state_ == State::CloseSent) {
+    if (!in_frame_ && !decode_header()) break;
+    std::optional<Event> event = is_control(frame_opcode_) ? decode_control() : decode_data();
+    if (event) {
+      // Attack 30: data behind our own Close is checked, but nobody is told.
+      if (event->type != EventType::Message || state_ == State::Open) return event;
+      release_message();
+    } else if (in_frame_) {
+      break;  // the rest of the payload is still to come
+    }
+  }
+  if (final_pending_) return take_final_event();
+  return std::nullopt;
+}
+
+Event Connection::take_final_event() {
+  final_pending_ = false;
+  return Event{.type = final_is_failure_ ? EventType::Failed : EventType::Closed,
+               .code = final_code_,
+               .reason = final_reason_};
+}
+
+/// Ends decoding: the peer broke a rule. Queues our Close behind the replies to what was good.
+bool Connection::refuse(CloseCode code, std::string_view reason) {
+  ++resources_->statistics().failures;
+  set_final(code, reason, true);
+  if (state_ == State::Open) queue_close(code, reason, last_received_);
+  expiry_ = last_received_ + options_->close_timeout;
+  state_ = State::Failing;
+  in_frame_ = false;
+  input_ = input_.last(0);
+  resources_->give_back(std::move(message_));
+  return false;
+}
+
+// ---- headers
+
+/// Takes the next header out of the input. False: it is not whole yet, or was refused.
+bool Connection::decode_header() {
+  FrameHeader header;
+  FrameHeaderResult result;
+  if (header_carried_ == 0) {
+    result = parse_frame_header(input_, header);
+  } else {
+    const std::size_t more = std::min(header_carry_.size() - header_carried_, input_.size());
+    if (more > 0) std::memcpy(header_carry_.data() + header_carried_, input_.data(), more);
+    result = parse_frame_header({header_carry_.data(), header_carried_ + more}, header);
+  }
+  switch (result.status) {
+    case FrameHeaderStatus::NeedMore: {
+      const std::size_t more = std::min(header_carry_.size() - header_carried_, input_.size());
+      if (header_carried_ == 0 && more > 0) std::memcpy(header_carry_.data(), input_.data(), more);
+      header_carried_ = static_cast<std::uint8_t>(header_carried_ + more);
+      input_ = input_.subspan(more);
+      return false;
+    }
+    case FrameHeaderStatus::LengthNotMinimal:
+      return refuse(CloseCode::ProtocolError, "payload length not in its minimal form");
+    case FrameHeaderStatus::LengthTopBitSet:
+      return refuse(CloseCode::ProtocolError, "payload length with its top bit set");
+    case FrameHeaderStatus::Done: break;
+  }
+  input_ = input_.subspan(static_cast<std::size_t>(result.header_bytes - header_carried_));
+  header_carried_ = 0;
+  if (options_->trace != nullptr) options_->trace->frame_received(header);
+  if (!accept_header(header)) return false;
+  in_frame_ = true;
+  frame_fin_ = header.fin;
+  frame_opcode_ = header.opcode;
+  frame_remaining_ = header.payload_bytes;
+  mask_key_ = header.mask_key;
+  return true;
+}
+
+bool Connection::accept_header(const FrameHeader& header) {
+  if (header.rsv2 || header.rsv3) return refuse(CloseCode::ProtocolError, "reserved bit set");
+  if (is_reserved(header.opcode)) return refuse(CloseCode::ProtocolError, "reserved opcode");
+  // RFC 6455 5.1: a client MUST mask, a server MUST NOT.
+  if (header.masked != (role_ == Role::Server)) {
+    return refuse(CloseCode::ProtocolError, header.masked ? "masked frame from a server" : "unmasked frame from a client");
+  }
+  if (!is_control(header.opcode)) return accept_data_header(header);
+  if (header.rsv1) return refuse(CloseCode::ProtocolError, "compressed control frame");
+  if (!header.fin) return refuse(CloseCode::ProtocolError, "fragmented control frame");
+  if (header.payload_bytes > control_payload_bytes_max) {
+    return refuse(CloseCode::ProtocolError, "control frame longer than 125 bytes");
+  }
+  return true;
+}
+
+bool Connection::accept_data_header(const FrameHeader& header) {
+  const bool begins = header.opcode != Opcode::Continuation;
+  if (begins && in_message_) return refuse(CloseCode::ProtocolError, "new message inside a fragmented one");
+  if (!begins && !in_message_) return refuse(CloseCode::ProtocolError, "continuation without a beginning");
+  // RFC 7692 6: RSV1 stands on the first frame of a message, and only if the extension was agreed on.
+  if (header.rsv1 && (!begins || deflate_ == nullptr)) return refuse(CloseCode::ProtocolError, "unexpected RSV1");
+  if (begins) {
+    in_message_ = true;
+    message_started_ = false;
+    message_compressed_ = header.rsv1;
+    message_kind_ = header.opcode == Opcode::Text ? MessageKind::Text : MessageKind::Binary;
+    message_bytes_ = 0;
+    inflated_bytes_ = 0;
+    utf8_.reset();
+  }
+  const std::uint64_t limit =
+      message_compressed_ ? compressed_bytes_max(options_->message_bytes_max) : options_->message_bytes_max;
+  if (header.payload_bytes > limit - message_bytes_) return refuse(CloseCode::MessageTooBig, "message too big");
+  message_bytes_ += header.payload_bytes;
+  return true;
+}
+
+// ---- control frames
+
+std::optional<Event> Connection::decode_control() {
+  const std::size_t size = std::min<std::uint64_t>(frame_remaining_, input_.size());
+  if (size == frame_remaining_ && control_.empty()) {
+    in_frame_ = false;
+    return handle_control(take_unmasked());
+  }
+  control_.append(take_unmasked());
+  if (frame_remaining_ > 0) return std::nullopt;
+  in_frame_ = false;
+  return handle_control(control_.mutable_bytes());
+}
+
+/// Takes what there is of the frame's payload out of the input, unmasked in place.
+MutableBytes Connection::take_unmasked() {
+  const std::size_t size = std::min<std::uint64_t>(frame_remaining_, input_.size());
+  const MutableBytes payload = input_.first(size);
+  input_ = input_.subspan(size);
+  frame_remaining_ -= size;
+  if (role_ == Role::Server && size > 0) {
+    apply_mask(payload, mask_key_);
+    if (frame_remaining_ > 0) rotate(mask_key_, size);
+  }
+  return payload;
+}
+
+std::optional<Event> Connection::handle_control(MutableBytes payload) {
+  switch (frame_opcode_) {
+    case Opcode::Ping:
+      ++resources_->statistics().pings_received;
+      if (state_ == State::Open) answer_ping(payload);
+      return Event{.type = EventType::Ping, .payload = payload};
+    case Opcode::Pong: return Event{.type = EventType::Pong, .payload = payload};
+    default: return handle_close(payload);
+  }
+}
+
+std::optional<Event> Connection::handle_close(MutableBytes payload) {
+  ClosePayloadError error{};
+  const std::optional<ClosePayload> close = parse_close_payload(payload, error);
+  if (!close) {
+    switch (error) {
+      case ClosePayloadError::OneByte: (void)refuse(CloseCode::ProtocolError, "Close with one byte of payload"); break;
+      case ClosePayloadError::CodeNotAllowed: (void)refuse(CloseCode::ProtocolError, "close code not allowed"); break;
+      case ClosePayloadError::ReasonNotUtf8: (void)refuse(CloseCode::InvalidPayload, "close reason not UTF-8"); break;
+    }
+    return std::nullopt;
+  }
+  // RFC 6455 5.5.1: an endpoint that did not send a Close MUST send one, usually with the code it received.
+  if (state_ == State::Open) queue_close(close->code, {}, last_received_);
+  expiry_ = last_received_ + options_->close_timeout;
+  state_ = State::Closing;
+  final_known_ = true;
+  input_ = input_.last(0);
+  if (role_ == Role::Server && !has_output()) end(close->code, {});
+  return Event{.type = EventType::Closed, .was_clean = true, .code = close->code, .reason = close->reason};
+}
+
+// ---- data frames
+
+std::optional<Event> Connection::decode_data() {
+  if (message_compressed_) return decode_compressed();
+  if (options_->delivery == Delivery::Pieces) return decode_plain_piece();
+  const bool is_whole = frame_fin_ && frame_opcode_ != Opcode::Continuation && frame_remaining_ <= input_.size() &&
+                        message_.capacity() == 0;
+  if (!is_whole) return collect_plain();
+  const MutableBytes payload = take_unmasked();
+  in_frame_ = false;
+  if (message_kind_ == MessageKind::Text && !is_utf8(payload)) {
+    (void)refuse(CloseCode::InvalidPayload, "text is not UTF-8");
+    return std::nullopt;
+  }
+  return make_message(payload, true);
+}
+
+/// Room in `message_` for the rest of the frame, or for as much of it as is fair to reserve before it arrives.
+void Connection::reserve_message() {
+  const std::size_t have = message_.size();
+  const std::uint64_t ahead_max = std::max<std::uint64_t>(reserve_ahead_bytes_max, std::uint64_t{have} * 3);
+  const auto ahead = static_cast<std::size_t>(std::min(frame_remaining_, ahead_max));
+  if (message_.capacity() - have >= ahead || (have > 0 && message_.capacity() - have >= direct_read_bytes_min)) return;
+  if (message_.capacity() == 0) {
+    message_ = resources_->borrow_buffer(ahead);
+  } else {
+    message_.reserve(std::max(have + ahead, frame_fin_ ? 0 : message_.capacity() * 2));
+  }
+}
+
+std::optional<Event> Connection::collect_plain() {
+  while (frame_remaining_ > 0 && !input_.empty()) {
+    reserve_message();
+    const MutableBytes room = message_.spare();
+    const std::size_t size = std::min<std::uint64_t>({frame_remaining_, input_.size(), room.size()});
+    const MutableBytes piece = room.first(size);
+    if (piece.data() == input_.data()) {  // read straight into the message
+      if (role_ == Role::Server) apply_mask(piece, mask_key_);
+      lent_begin_ = nullptr;
+    } else if (role_ == Role::Server) {
+      copy_masked(piece, input_.first(size), mask_key_);
+    } else {
+      std::memcpy(piece.data(), input_.data(), size);
+    }
+    rotate(mask_key_, size);
+    message_.resize(message_.size() + size);
+    input_ = input_.subspan(size);
+    frame_remaining_ -= size;
+    if (!check_text(piece, false)) return std::nullopt;
+  }
+  if (frame_remaining_ > 0) return std::nullopt;
+  in_frame_ = false;
+  if (!frame_fin_ || !check_text({}, true)) return std::nullopt;
+  message_lent_ = true;
+  return make_message(message_.mutable_bytes(), true);
+}
+
+std::optional<Event> Connection::decode_plain_piece() {
+  const MutableBytes piece = take_unmasked();
+  const bool ends_frame = frame_remaining_ == 0;
+  const bool last = ends_frame && frame_fin_;
+  if (ends_frame) in_frame_ = false;
+  if (!check_text(piece, last)) return std::nullopt;
+  if (piece.empty() && !last) return std::nullopt;
+  return make_message(piece, last);
+}
+
+std::optional<Event> Connection::decode_compressed() {
+  const MutableBytes piece = take_unmasked();
+  const bool ends_frame = frame_remaining_ == 0;
+  const bool last = ends_frame && frame_fin_;
+  if (ends_frame) in_frame_ = false;
+  const std::size_t old_size = message_.size();
+  switch (deflate_->decompressor.decompress(piece, last, message_, options_->message_bytes_max - inflated_bytes_)) {
+    case InflateStatus::Ok: break;
+    case InflateStatus::TooBig: (void)refuse(CloseCode::MessageTooBig, "message too big after inflation"); return std::nullopt;
+    case InflateStatus::Corrupt: (void)refuse(CloseCode::InvalidPayload, "compressed data is corrupt"); return std::nullopt;
+  }
+  if (!check_text(message_.bytes().subspan(old_size), last)) return std::nullopt;
+  if (!last && (options_->delivery == Delivery::Whole || message_.empty())) return std::nullopt;
+  inflated_bytes_ += message_.size();
+  message_lent_ = true;
+  return make_message(message_.mutable_bytes(), last);
+}
+
+bool Connection::check_text(Bytes piece, bool ends_message) {
+  if (message_kind_ != MessageKind::Text) return true;
+  if (!utf8_.receive(piece) || (ends_message && !utf8_.is_complete())) {
+    return refuse(CloseCode::InvalidPayload, "text is not UTF-8");
+  }
+  return true;
+}
+
+Event Connection::make_message(MutableBytes payload, bool last) {
+  Statistics& statistics = resources_->statistics();
+  statistics.payload_bytes_received += payload.size();
+  const bool first = !message_started_;
+  message_started_ = true;
+  if (last) {
+    in_message_ = false;
+    ++statistics.messages_received;
+    statistics.compressed_received += message_compressed_ ? 1U : 0U;
+  }
+  return Event{.type = EventType::Message,
+               .kind = message_kind_,
+               .first = first,
+               .last = last,
+               .was_compressed = message_compressed_,
+               .payload = payload};
+}
+
+/// The event that lent `message_` is over.
+void Connection::release_message() {
+  if (message_lent_) {
+    message_lent_ = false;
+    resources_->give_back(std::move(message_));
+  }
+  if (!control_.empty() && !in_frame_) control_.reset();
+}
+
+}  // namespace sinnet::ws

@@ -1,0 +1,195 @@
+#include "ws/output_queue.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+namespace sinnet::ws {
+namespace {
+
+/// What a queue at rest in the pool may keep.
+constexpr std::size_t arena_kept_bytes_max = 64 * 1024;
+constexpr std::size_t segments_kept_max = 64;
+/// The arena's first size: some small frames.
+constexpr std::size_t arena_first_bytes = 512;
+
+}  // namespace
+
+const std::byte* OutputQueue::data_of(const Segment& segment) const noexcept {
+  return segment.owner == Owner::Arena ? arena_.data() + (segment.offset - arena_base_) : segment.data;
+}
+
+/// Room for `bytes` more in the arena; answers the running number of the first.
+std::size_t OutputQueue::arena_reserve(std::size_t bytes) {
+  const std::size_t offset = arena_end_;
+  // Looked at only when full, so that its cost is spread over the bytes added since.
+  if (arena_end_ - arena_base_ + bytes > arena_.size()) compact_arena();
+  const std::size_t needed = arena_end_ - arena_base_ + bytes;
+  if (needed > arena_.size()) arena_.resize(std::max({needed, arena_.size() * 2, arena_first_bytes}));
+  arena_end_ += bytes;
+  return offset;
+}
+
+void OutputQueue::add_segment(Segment segment, bool held) {
+  (held ? held_bytes_ : sendable_bytes_) += segment.size;
+  (held ? held_ : segments_).push_back(std::move(segment));
+}
+
+MutableBytes OutputQueue::add_copied(std::size_t bytes, bool held) {
+  const std::size_t offset = arena_reserve(bytes);
+  // Neighbours in the arena become one slice, unless the earlier one is frozen: frozen bytes stay the same.
+  if (!held && segments_.size() > std::max(first_, frozen_end_)) {
+    Segment& last = segments_.back();
+    if (last.owner == Owner::Arena && !last.is_control && last.offset + last.size == offset) {
+      last.size += bytes;
+      sendable_bytes_ += bytes;
+      return {arena_at(offset), bytes};
+    }
+  }
+  add_segment(Segment{.offset = offset, .size = bytes}, held);
+  return {arena_at(offset), bytes};
+}
+
+void OutputQueue::add_lent(Bytes header, Bytes payload) {
+  std::memcpy(add_copied(header.size()).data(), header.data(), header.size());
+  add_segment(Segment{.data = payload.data(), .size = payload.size(), .owner = Owner::Lent, .starts_frame = false},
+              false);
+}
+
+void OutputQueue::add_owned(Bytes header, Buffer owner, Bytes payload, bool held) {
+  std::memcpy(add_copied(header.size(), held).data(), header.data(), header.size());
+  add_segment(Segment{.data = payload.data(),
+                      .size = payload.size(),
+                      .owner = Owner::Buffer,
+                      .starts_frame = false,
+                      .buffer = std::move(owner)},
+              held);
+}
+
+void OutputQueue::add_shared(const SharedFrame& frame, Bytes encoded, bool held) {
+  add_segment(Segment{.data = encoded.data(), .size = encoded.size(), .owner = Owner::Frame, .frame = frame}, held);
+}
+
+void OutputQueue::add_control(Bytes frame) {
+  const std::size_t offset = arena_reserve(frame.size());
+  std::memcpy(arena_at(offset), frame.data(), frame.size());
+  const std::size_t place = std::max({first_, frozen_end_, control_end_});
+  segments_.insert(segments_.begin() + static_cast<std::ptrdiff_t>(place),
+                   Segment{.offset = offset, .size = frame.size(), .is_control = true});
+  control_end_ = place + 1;
+  control_bytes_ += frame.size();
+  sendable_bytes_ += frame.size();
+}
+
+void OutputQueue::release_held() {
+  for (Segment& segment : held_) segments_.push_back(std::move(segment));
+  sendable_bytes_ += held_bytes_;
+  drop_held();
+}
+
+void OutputQueue::drop_held() {
+  held_.clear();
+  held_bytes_ = 0;
+}
+
+void OutputQueue::freeze(std::size_t bytes_max) {
+  while (frozen_end_ < segments_.size()) {
+    const Segment& next = segments_[frozen_end_];
+    if (frozen_bytes_ >= bytes_max && next.starts_frame) return;
+    frozen_bytes_ += next.size;
+    ++frozen_end_;
+  }
+}
+
+std::size_t OutputQueue::gather(std::span<Slice> slices) const noexcept {
+  std::size_t used = 0;
+  for (std::size_t i = first_; i < frozen_end_ && used < slices.size(); ++i) {
+    const Segment& segment = segments_[i];
+    const std::byte* data = data_of(segment);
+    // A header and the payload copied behind it may be two segments but are one slice.
+    if (used > 0 && static_cast<const std::byte*>(slices[used - 1].data) + slices[used - 1].size == data) {
+      slices[used - 1].size += segment.size;
+    } else {
+      slices[used++] = Slice{data, segment.size};
+    }
+  }
+  return used;
+}
+
+void OutputQueue::consume(std::size_t bytes) {
+  assert(bytes <= frozen_bytes_);
+  frozen_bytes_ -= bytes;
+  sendable_bytes_ -= bytes;
+  while (bytes > 0 || (first_ < frozen_end_ && segments_[first_].size == 0)) {
+    Segment& segment = segments_[first_];
+    const std::size_t count = std::min(bytes, segment.size);
+    segment.size -= count;
+    bytes -= count;
+    if (segment.owner == Owner::Arena) {
+      segment.offset += count;
+    } else {
+      segment.data += count;
+    }
+    if (segment.size > 0) return;
+    segment.buffer.reset();
+    segment.frame = {};
+    ++first_;
+  }
+  if (control_end_ <= first_) control_bytes_ = 0;
+  if (first_ == segments_.size() && held_.empty()) {
+    segments_.clear();
+    first_ = frozen_end_ = control_end_ = 0;
+    arena_base_ = arena_end_ = 0;
+  } else {
+    compact_segments();
+  }
+}
+
+/// Drops consumed entries while a slow reader keeps the queue from ever running empty.
+void OutputQueue::compact_segments() {
+  if (first_ < segments_kept_max || first_ * 2 < segments_.size()) return;
+  segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(first_));
+  frozen_end_ -= first_;
+  control_end_ = control_end_ > first_ ? control_end_ - first_ : 0;
+  first_ = 0;
+}
+
+/// Moves the live bytes to the front of the arena when at least half of it is consumed.
+void OutputQueue::compact_arena() {
+  std::size_t lowest = arena_end_;
+  const auto look_at = [&](const Segment& segment) {
+    if (segment.owner == Owner::Arena) lowest = std::min(lowest, segment.offset);
+  };
+  std::for_each(segments_.begin() + static_cast<std::ptrdiff_t>(first_), segments_.end(), look_at);
+  std::for_each(held_.begin(), held_.end(), look_at);
+  const std::size_t consumed = lowest - arena_base_;
+  if (consumed == 0 || consumed * 2 < arena_end_ - arena_base_) return;
+  std::memmove(arena_.data(), arena_.data() + consumed, arena_end_ - lowest);
+  arena_base_ = lowest;
+}
+
+void OutputQueue::keep_lent() {
+  for (std::size_t i = first_; i < segments_.size(); ++i) {
+    Segment& segment = segments_[i];
+    if (segment.owner != Owner::Lent) continue;
+    segment.buffer = Buffer::copy_of({segment.data, segment.size});
+    segment.data = segment.buffer.bytes().data();
+    segment.owner = Owner::Buffer;
+  }
+}
+
+void OutputQueue::reset() {
+  segments_.clear();
+  if (segments_.capacity() > segments_kept_max) segments_.shrink_to_fit();
+  drop_held();
+  held_.shrink_to_fit();
+  if (arena_.size() > arena_kept_bytes_max) {
+    arena_.clear();
+    arena_.shrink_to_fit();
+  }
+  arena_base_ = arena_end_ = 0;
+  first_ = frozen_end_ = control_end_ = 0;
+  frozen_bytes_ = sendable_bytes_ = control_bytes_ = 0;
+}
+
+}  // namespace sinnet::ws
