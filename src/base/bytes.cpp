@@ -10,7 +10,9 @@
 namespace sinnet {
 namespace {
 
-std::atomic_ref<std::uint32_t> count_of(std::uint32_t& count) noexcept { return std::atomic_ref<std::uint32_t>{count}; }
+std::atomic_ref<std::uint32_t> count_of(std::uint32_t& count) noexcept {
+  return std::atomic_ref<std::uint32_t>{count};
+}
 
 }  // namespace
 

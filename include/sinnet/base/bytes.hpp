@@ -26,7 +26,8 @@ using MutableBytes = std::span<std::byte>;
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// One element of a gather list. Laid out like POSIX `struct iovec`, so that a transport passes a list on unchanged.
+/// One element of a gather list. Laid out like POSIX `struct iovec`, so that a transport passes a list on
+/// unchanged.
 struct Slice {
   const void* data = nullptr;
   std::size_t size = 0;
@@ -36,8 +37,8 @@ struct Slice {
 
 /// Owned bytes on the heap, shared by counting. Copying a Buffer copies the reference, not the bytes.
 ///
-/// The count is atomic, so references may be dropped on any thread; the bytes may be written only while `is_unique()`.
-/// An empty Buffer owns nothing and costs one pointer.
+/// The count is atomic, so references may be dropped on any thread; the bytes may be written only while
+/// `is_unique()`. An empty Buffer owns nothing and costs one pointer.
 class Buffer {
  public:
   Buffer() noexcept = default;
@@ -62,13 +63,15 @@ class Buffer {
   /// Requires `is_unique()` (or an empty buffer).
   [[nodiscard]] MutableBytes mutable_bytes() noexcept;
 
-  /// The uninitialised room behind the bytes, for reading into; `resize` then takes it in. Requires `is_unique()`.
+  /// The uninitialised room behind the bytes, for reading into; `resize` then takes it in. Requires
+  /// `is_unique()`.
   [[nodiscard]] MutableBytes spare() noexcept;
 
-  /// Changes the size within the capacity; new bytes are uninitialised. Requires `is_unique()`, or an empty buffer and 0.
+  /// Changes the size within the capacity; new bytes are uninitialised. Requires `is_unique()`, or an empty
+  /// buffer and 0.
   void resize(std::size_t size_bytes) noexcept;
-  /// Grows the capacity to at least `capacity_bytes`, moving the bytes if it must (views end). Requires `is_unique()`.
-  /// A large block is moved by remapping pages, not by copying, where the allocator can.
+  /// Grows the capacity to at least `capacity_bytes`, moving the bytes if it must (views end). Requires
+  /// `is_unique()`. A large block is moved by remapping pages, not by copying, where the allocator can.
   void reserve(std::size_t capacity_bytes);
   /// Appends, doubling the capacity when it is short. Requires `is_unique()`; views end.
   void append(Bytes bytes);

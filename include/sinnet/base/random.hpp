@@ -10,8 +10,8 @@
 
 namespace sinnet {
 
-/// A source of unpredictable bytes. Used on its owner's thread only. Cannot fail: a source that runs dry ends the process,
-/// since a predictable mask or nonce is worse than none (RFC 6455 10.3).
+/// A source of unpredictable bytes. Used on its owner's thread only. Cannot fail: a source that runs dry ends
+/// the process, since a predictable mask or nonce is worse than none (RFC 6455 10.3).
 class Random {
  public:
   virtual ~Random() = default;

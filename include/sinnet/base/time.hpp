@@ -7,7 +7,8 @@ namespace sinnet {
 
 using Duration = std::chrono::nanoseconds;
 
-/// A clock that cannot be read: it only gives `Time` its type. io/loop.hpp reads the system's monotonic clock.
+/// A clock that cannot be read: it only gives `Time` its type. io/loop.hpp reads the system's monotonic
+/// clock.
 struct MonotonicClock {
   using duration = Duration;
   using rep = duration::rep;
@@ -16,7 +17,8 @@ struct MonotonicClock {
   static constexpr bool is_steady = true;
 };
 
-/// A point on the monotonic clock of this machine, in nanoseconds since some start. Only differences mean anything.
+/// A point on the monotonic clock of this machine, in nanoseconds since some start. Only differences mean
+/// anything.
 using Time = MonotonicClock::time_point;
 
 /// Later than every deadline.

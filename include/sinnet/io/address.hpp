@@ -29,10 +29,13 @@ class SocketAddress {
   [[nodiscard]] std::size_t to_native(std::span<std::byte, 128> out) const;
 
   [[nodiscard]] AddressFamily family() const noexcept { return family_; }
-  [[nodiscard]] bool is_ip() const noexcept { return family_ == AddressFamily::Ipv4 || family_ == AddressFamily::Ipv6; }
+  [[nodiscard]] bool is_ip() const noexcept {
+    return family_ == AddressFamily::Ipv4 || family_ == AddressFamily::Ipv6;
+  }
   [[nodiscard]] bool is_loopback() const noexcept;
   [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
-  /// The address without its port: "127.0.0.1", "::1", "/run/x.sock". An IPv4-mapped IPv6 address reads as IPv4.
+  /// The address without its port: "127.0.0.1", "::1", "/run/x.sock". An IPv4-mapped IPv6 address reads as
+  /// IPv4.
   [[nodiscard]] std::string host() const;
   /// What parse() takes.
   [[nodiscard]] std::string to_string() const;

@@ -1,6 +1,6 @@
 #pragma once
-/// The event loop: one epoll set, one timer wheel and one mailbox per thread. It carries readiness, time and posted work;
-/// it knows no protocol and never blocks in anything but its wait.
+/// The event loop: one epoll set, one timer wheel and one mailbox per thread. It carries readiness, time and
+/// posted work; it knows no protocol and never blocks in anything but its wait.
 
 #include <atomic>
 #include <cstdint>
@@ -46,8 +46,8 @@ class Timer {
   Time when_{};
 };
 
-/// Work the loop does for somebody at a fixed place in the turn. Embedded by its owner and linked at most once, so queueing
-/// never allocates. Destroying a queued task takes it out of the queue.
+/// Work the loop does for somebody at a fixed place in the turn. Embedded by its owner and linked at most
+/// once, so queueing never allocates. Destroying a queued task takes it out of the queue.
 class Task {
  public:
   Task() = default;
@@ -70,7 +70,7 @@ class Destroyable {
 };
 
 struct LoopOptions {
-  Duration busy_poll{0};               ///< spin this long before sleeping; 0 = never
+  Duration busy_poll{0};                   ///< spin this long before sleeping; 0 = never
   std::size_t scratch_bytes = 512 * 1024;  ///< the read buffer all connections of the loop share
   std::size_t mailbox_items_max = 65'536;  ///< posted and not yet run; beyond this post() refuses
 };
@@ -83,10 +83,11 @@ struct LoopStatistics {
   std::uint64_t refused_posts = 0;
 };
 
-/// One thread's loop. The order of a turn: wait; handle each ready descriptor; mailbox; timers; flush tasks, deepest first;
-/// destroy what was given to destroy_later; account.
+/// One thread's loop. The order of a turn: wait; handle each ready descriptor; mailbox; timers; flush tasks,
+/// deepest first; destroy what was given to destroy_later; account.
 ///
-/// Thread rule: every call but post() and stop() belongs to the thread that runs the loop (or to anyone before it runs).
+/// Thread rule: every call but post() and stop() belongs to the thread that runs the loop (or to anyone
+/// before it runs).
 class Loop {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Loop>> create(LoopOptions options = {});
@@ -119,13 +120,15 @@ class Loop {
   /// Runs the task once in this turn's flush phase (or the next turn's if that has passed). Deeper first.
   /// Queueing a queued task changes nothing.
   virtual void flush_later(Task& task, unsigned depth = 0) = 0;
-  /// Runs the task once at the start of the next turn, which then does not wait: for transports that hold decoded bytes.
+  /// Runs the task once at the start of the next turn, which then does not wait: for transports that hold
+  /// decoded bytes.
   virtual void next_turn(Task& task) = 0;
   /// Destroys at the end of the turn.
   virtual void destroy_later(std::unique_ptr<Destroyable> object) = 0;
 
-  /// From any thread: runs `work` in the mailbox phase of this loop, in the order posted by one thread. Wakes the loop only
-  /// when the mailbox was empty. False when the mailbox is full or the loop is being destroyed; `work` is then dropped.
+  /// From any thread: runs `work` in the mailbox phase of this loop, in the order posted by one thread. Wakes
+  /// the loop only when the mailbox was empty. False when the mailbox is full or the loop is being destroyed;
+  /// `work` is then dropped.
   virtual bool post(std::move_only_function<void()> work) = 0;
   /// As post(), on a reserved lane that is never refused: for close, kick and control replies.
   virtual void post_reserved(std::move_only_function<void()> work) = 0;

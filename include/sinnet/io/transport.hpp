@@ -1,6 +1,6 @@
 #pragma once
-/// Transport: an ordered byte stream in both directions, with readiness. TCP, Unix, TLS and memory pipes are transports;
-/// later a mux stream and an HTTP/2 stream are too. A Transport knows no protocol above it.
+/// Transport: an ordered byte stream in both directions, with readiness. TCP, Unix, TLS and memory pipes are
+/// transports; later a mux stream and an HTTP/2 stream are too. A Transport knows no protocol above it.
 
 #include <cstdint>
 #include <memory>
@@ -48,7 +48,7 @@ struct TlsInfo {
   std::string version;       ///< "TLSv1.3"
   std::string alpn;          ///< "" if none
   std::string server_name;   ///< SNI, as sent by the client; "" if none
-  std::string peer_subject;  ///< RFC 2253 form of the verified peer certificate's subject; "" if none was presented
+  std::string peer_subject;  ///< subject of the verified peer certificate, as RFC 2253; "" if none came
 };
 
 /// Thread rule: used on the thread of the loop it is attached to.
@@ -61,7 +61,8 @@ class Transport {
   /// Writes the slices in order as one operation where the system allows; may stop anywhere.
   virtual IoResult write(std::span<const Slice> slices) = 0;
 
-  /// Which readiness to report. Level-triggered: as long as it holds and is wanted, every turn reports it once.
+  /// Which readiness to report. Level-triggered: as long as it holds and is wanted, every turn reports it
+  /// once.
   virtual void want(bool read, bool write) = 0;
   /// No more bytes from us; the peer sees EOF. Reading goes on.
   virtual void shutdown_write() = 0;
@@ -73,7 +74,8 @@ class Transport {
 
   /// Sets who hears of readiness; null for nobody. The handler must outlive the transport or its replacement.
   virtual void set_ready_handler(ReadyHandler* handler) = 0;
-  /// Leaves the loop, keeping the connection: the transport may be destroyed, or attached to another loop's thread.
+  /// Leaves the loop, keeping the connection: the transport may be destroyed, or attached to another loop's
+  /// thread.
   virtual void detach() = 0;
   virtual Result<> attach(Loop& loop) = 0;
 

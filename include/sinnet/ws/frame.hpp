@@ -1,5 +1,6 @@
 #pragma once
-/// The frame header of RFC 6455 5.2, both directions, and masking. Pure functions: no state, no policy about who may send what.
+/// The frame header of RFC 6455 5.2, both directions, and masking. Pure functions: no state, no policy about
+/// who may send what.
 
 #include <array>
 #include <cstdint>
@@ -12,9 +13,18 @@ namespace sinnet::ws {
 enum class Role : std::uint8_t { Client, Server };
 
 /// RFC 6455 11.8. Values not named here are reserved and stay representable.
-enum class Opcode : std::uint8_t { Continuation = 0x0, Text = 0x1, Binary = 0x2, Close = 0x8, Ping = 0x9, Pong = 0xA };
+enum class Opcode : std::uint8_t {
+  Continuation = 0x0,
+  Text = 0x1,
+  Binary = 0x2,
+  Close = 0x8,
+  Ping = 0x9,
+  Pong = 0xA
+};
 
-[[nodiscard]] constexpr bool is_control(Opcode opcode) noexcept { return (static_cast<unsigned>(opcode) & 0x8U) != 0; }
+[[nodiscard]] constexpr bool is_control(Opcode opcode) noexcept {
+  return (static_cast<unsigned>(opcode) & 0x8U) != 0;
+}
 [[nodiscard]] constexpr bool is_reserved(Opcode opcode) noexcept {
   const auto value = static_cast<unsigned>(opcode);
   return (value > 0x2U && value < 0x8U) || value > 0xAU;
@@ -22,7 +32,7 @@ enum class Opcode : std::uint8_t { Continuation = 0x0, Text = 0x1, Binary = 0x2,
 
 using MaskKey = std::array<std::byte, 4>;
 
-inline constexpr std::size_t frame_header_bytes_max = 14;  // 2 + 8 length + 4 key
+inline constexpr std::size_t frame_header_bytes_max = 14;        // 2 + 8 length + 4 key
 inline constexpr std::uint64_t control_payload_bytes_max = 125;  // RFC 6455 5.5
 
 struct FrameHeader {
@@ -51,17 +61,20 @@ struct FrameHeaderResult {
 };
 
 /// Reads a header from the front of `input` into `header` when it is whole there.
-/// Judges only what this layer can: the length's form. It answers as soon as the length bytes are there, before the key.
+/// Judges only what this layer can: the length's form. It answers as soon as the length bytes are there,
+/// before the key.
 [[nodiscard]] FrameHeaderResult parse_frame_header(Bytes input, FrameHeader& header) noexcept;
 
 /// Writes the header in its shortest form and answers its length.
-std::size_t write_frame_header(const FrameHeader& header, std::span<std::byte, frame_header_bytes_max> out) noexcept;
+std::size_t write_frame_header(const FrameHeader& header,
+                               std::span<std::byte, frame_header_bytes_max> out) noexcept;
 
-/// XORs `payload` in place with the key, RFC 6455 5.3. `offset` is the position of payload[0] in the frame's payload.
-/// Masking and unmasking are the same. Any alignment; vectorised.
+/// XORs `payload` in place with the key, RFC 6455 5.3. `offset` is the position of payload[0] in the frame's
+/// payload. Masking and unmasking are the same. Any alignment; vectorised.
 void apply_mask(MutableBytes payload, MaskKey key, std::uint64_t offset = 0) noexcept;
 
-/// As apply_mask, but reads from `from` and writes to `to` (same length, not overlapping): masks while copying.
+/// As apply_mask, but reads from `from` and writes to `to` (same length, not overlapping): masks while
+/// copying.
 void copy_masked(MutableBytes to, Bytes from, MaskKey key, std::uint64_t offset = 0) noexcept;
 
 }  // namespace sinnet::ws
