@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "sinnet/base/bytes.hpp"
 #include "sinnet/base/error.hpp"
@@ -45,10 +46,13 @@ enum class CloseMode : std::uint8_t {
 
 /// What TLS agreed, for transports that have it.
 struct TlsInfo {
-  std::string version;       ///< "TLSv1.3"
-  std::string alpn;          ///< "" if none
-  std::string server_name;   ///< SNI, as sent by the client; "" if none
-  std::string peer_subject;  ///< subject of the verified peer certificate, as RFC 2253; "" if none came
+  std::string version;      ///< "TLSv1.3"
+  std::string alpn;         ///< "" if none
+  std::string server_name;  ///< SNI, as sent by the client; "" if none
+  std::string
+      peer_subject;  ///< RFC 2253 form of the verified peer certificate's subject; "" if none was presented
+  bool truncated =
+      false;  ///< the peer's bytes ended without close_notify (RFC 8446 6.1): some may have been cut off
 };
 
 /// Thread rule: used on the thread of the loop it is attached to.
@@ -83,6 +87,9 @@ class Transport {
   [[nodiscard]] virtual const SocketAddress& peer_address() const = 0;
   /// Null unless TLS. Complete once the handshake is done (the first read or write that moves bytes says so).
   [[nodiscard]] virtual const TlsInfo* tls() const { return nullptr; }
+  /// More than an errno about what made it fail, as one line for a log; "" if there is no more. Lives as the
+  /// transport does.
+  [[nodiscard]] virtual std::string_view failure() const { return {}; }
 };
 
 }  // namespace sinnet::io
