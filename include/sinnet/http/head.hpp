@@ -119,16 +119,13 @@ class Headers {
     std::uint16_t value_offset;
     std::uint16_t value_bytes;
   };
-  Headers(Bytes text, std::span<const Entry> entries);
-  [[nodiscard]] std::string_view text() const noexcept {
-    return as_text(block_.bytes()).substr(count_ * sizeof(Entry));
-  }
-  [[nodiscard]] std::string_view text(std::size_t offset, std::size_t size) const noexcept {
-    return text().substr(offset, size);
-  }
   friend class RequestHead;
   friend class ResponseHead;
   Headers() noexcept = default;
+  Headers(std::string_view text, std::span<const Entry> entries);
+  [[nodiscard]] std::string_view text() const noexcept;
+  /// Part of it; empty where there is none.
+  [[nodiscard]] std::string_view text(std::size_t offset, std::size_t size_bytes) const noexcept;
 
   Buffer block_;  // the entries, then the head's bytes
   std::uint16_t count_ = 0;
@@ -150,7 +147,9 @@ class RequestHead {
   RequestHead() noexcept = default;
 
   [[nodiscard]] std::string_view method() const noexcept { return headers_.text(0, method_bytes_); }
-  [[nodiscard]] std::string_view target() const noexcept { return headers_.text(method_bytes_ + 1U, target_bytes_); }
+  [[nodiscard]] std::string_view target() const noexcept {
+    return headers_.text(method_bytes_ + 1U, target_bytes_);
+  }
   [[nodiscard]] TargetForm target_form() const noexcept { return form_; }
   /// Path and query as sent, undecoded: the target itself in origin-form; `/` for an absolute-form without a
   /// path; `*` for asterisk-form; empty for authority-form. Route by this and never by the authority inside a
@@ -183,7 +182,9 @@ class ResponseHead {
   /// 100–999.
   [[nodiscard]] int status() const noexcept { return status_; }
   /// May be empty: RFC 9112 4 lets a server leave it out.
-  [[nodiscard]] std::string_view reason() const noexcept { return headers_.text(reason_offset_, reason_bytes_); }
+  [[nodiscard]] std::string_view reason() const noexcept {
+    return headers_.text(reason_offset_, reason_bytes_);
+  }
   [[nodiscard]] int version_minor() const noexcept { return version_minor_; }
   [[nodiscard]] const Headers& headers() const noexcept { return headers_; }
   [[nodiscard]] std::string_view text() const noexcept { return headers_.text(); }
@@ -264,25 +265,24 @@ class HeadParser {
   enum class Step : std::uint8_t { More, End, Bad };
 
   Step scan(std::string_view text);
-  Step handle_line(std::string_view text, std::size_t begin, std::size_t end);
+  Step handle_line(std::string_view text, std::size_t line_end);
   Step handle_request_line(std::string_view line);
+  Step handle_target(std::string_view method, std::string_view target);
   Step handle_status_line(std::string_view line);
-  Step handle_field(std::string_view line, std::size_t begin);
-  Step check_overflow(std::size_t text_bytes);
-  bool check_request_target(std::string_view method, std::string_view target);
-  bool finish(std::string_view text);
-  bool check_host(const RequestHead& head);
-  Step refuse(int status, std::string_view reason);
-  [[nodiscard]] std::size_t start_line_bytes_max() const noexcept;
+  Step handle_field(std::string_view line);
+  Step finish(std::string_view text);
+  Step check_host();
+  Step refuse(int status, std::string_view reason) noexcept;
+  void forget_held() noexcept;
 
   HeadLimits limits_;
   HeadRole role_;
   State state_ = State::Reading;
-  Buffer held_;                           // bytes of an unfinished head
-  std::vector<Headers::Entry> entries_;   // its fields so far
-  std::uint32_t line_begin_ = 0;          // where the unfinished line starts
-  std::uint32_t scanned_ = 0;             // how far it was searched for LF
-  RequestHead request_;                   // the start line as it becomes known, then the whole
+  Buffer held_;                          // bytes of an unfinished head
+  std::vector<Headers::Entry> entries_;  // its fields so far
+  std::uint32_t line_begin_ = 0;         // where the unfinished line starts
+  std::uint32_t scanned_ = 0;            // how far it was searched for LF
+  RequestHead request_;                  // filled as the lines become known, whole when Taken
   ResponseHead response_;
   HeadError error_;
 };

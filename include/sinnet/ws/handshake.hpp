@@ -73,8 +73,8 @@ inline constexpr std::size_t protocols_max = 100;
 
 /// The first of `offered` that is in `supported`: the client's order of preference decides (RFC 6455 4.1,
 /// 10). Compares exactly. nullopt: none in common, answer without a protocol or refuse.
-[[nodiscard]] std::optional<std::string_view> choose_protocol(std::span<const std::string_view> offered,
-                                                              std::span<const std::string_view> supported) noexcept;
+[[nodiscard]] std::optional<std::string_view> choose_protocol(
+    std::span<const std::string_view> offered, std::span<const std::string_view> supported) noexcept;
 
 /// The parameters for the first offer we can keep, or nullopt: no compression. Windows are the smaller of the
 /// offer's and `options.window_bits`. Declined: a window of 8 bits (zlib cannot make one), and an offer that
@@ -93,13 +93,15 @@ struct Acceptance {
 /// The whole 101 head (RFC 6455 4.2.2). Answers InvalidArgument when the protocol was not offered, or a
 /// header cannot stand in a head or belongs to the handshake or the framing (Connection, Upgrade,
 /// Sec-WebSocket-*, Content-Length, Transfer-Encoding).
-[[nodiscard]] Result<std::string> write_accept_response(const UpgradeRequest& request, const Acceptance& acceptance);
+[[nodiscard]] Result<std::string> write_accept_response(const UpgradeRequest& request,
+                                                        const Acceptance& acceptance);
 
 /// A whole response, head and body, that ends the connection: `Connection: close` and Content-Length are
 /// added, and a plain-text Content-Type when there is a body and none was given. Status 200–599; 204 and 304
 /// take no body. Answers InvalidArgument for what cannot stand in a head and for Connection, Content-Length
 /// and Transfer-Encoding.
-[[nodiscard]] Result<std::string> write_refusal(int status, std::span<const http::Field> headers, std::string_view body);
+[[nodiscard]] Result<std::string> write_refusal(int status, std::span<const http::Field> headers,
+                                                std::string_view body);
 [[nodiscard]] std::string write_refusal(const Refusal& refusal);
 /// For a head the parser refused.
 [[nodiscard]] std::string write_refusal(const http::HeadError& error);
