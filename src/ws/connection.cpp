@@ -31,7 +31,12 @@ bool lies_in(Bytes inner, const std::byte* begin, const std::byte* end) noexcept
 
 Connection::Connection(Role role, const Options& options, Resources& resources, Time now,
                        std::optional<DeflateParameters> deflate)
-    : options_(&options), resources_(&resources), last_received_(now), last_progress_(now), expiry_(now), role_(role) {
+    : options_(&options),
+      resources_(&resources),
+      last_received_(now),
+      last_progress_(now),
+      expiry_(now),
+      role_(role) {
   if (deflate) deflate_ = std::make_unique<Deflate>(role, *deflate, options.deflate, resources.compression());
 }
 
@@ -55,7 +60,8 @@ SendResult Connection::send(MessageKind kind, Bytes payload, Time now, bool comp
 }
 
 SendResult Connection::send(MessageKind kind, Buffer&& payload, Time now, bool compress) {
-  if (payload.size() < copy_below_bytes || deflate_ != nullptr) return send(kind, payload.bytes(), now, compress);
+  if (payload.size() < copy_below_bytes || deflate_ != nullptr)
+    return send(kind, payload.bytes(), now, compress);
   if (state_ != State::Open) return std::unexpected(SendError::Closing);
   const std::size_t payload_bytes = payload.size();
   queue_frame(outgoing(opcode_of(kind), payload_bytes), std::move(payload), now, in_sent_message_);
@@ -67,7 +73,8 @@ SendResult Connection::send(const SharedFrame& frame, Time now) {
   if (state_ != State::Open) return std::unexpected(SendError::Closing);
   Bytes encoded = frame.plain();
   bool compressed = false;
-  if (deflate_ != nullptr && !deflate_->sends_with_takeover && frame.payload().size() >= options_->deflate.threshold_bytes &&
+  if (deflate_ != nullptr && !deflate_->sends_with_takeover &&
+      frame.payload().size() >= options_->deflate.threshold_bytes &&
       deflate_->send_window_bits >= options_->deflate.window_bits) {
     const Bytes deflated = frame.deflated(options_->deflate, *resources_);
     compressed = !deflated.empty();
@@ -222,7 +229,8 @@ void Connection::queue_close(CloseCode code, std::string_view reason, Time now) 
 }
 
 std::optional<Buffer> Connection::compress(Bytes payload, bool allowed) {
-  if (deflate_ == nullptr || !allowed || payload.size() < options_->deflate.threshold_bytes) return std::nullopt;
+  if (deflate_ == nullptr || !allowed || payload.size() < options_->deflate.threshold_bytes)
+    return std::nullopt;
   Buffer compressed;
   deflate_->compressor.compress(payload, compressed);
   // What grew is sent as it was, unless the peer's window must see it too.
@@ -242,7 +250,9 @@ std::size_t Connection::output(std::span<Slice> slices) const noexcept {
 
 bool Connection::has_output() const noexcept { return output_ != nullptr && output_->sendable_bytes() > 0; }
 
-std::size_t Connection::waiting_bytes() const noexcept { return output_ == nullptr ? 0 : output_->waiting_bytes(); }
+std::size_t Connection::waiting_bytes() const noexcept {
+  return output_ == nullptr ? 0 : output_->waiting_bytes();
+}
 
 void Connection::consume_output(std::size_t bytes, Time now) {
   if (output_ == nullptr || bytes == 0) return;
@@ -287,8 +297,7 @@ std::optional<Time> Connection::deadline() const noexcept {
       return awaits_pong_ ? expiry_ : last_received_ + options_->ping_interval;
     case State::CloseSent:
     case State::Closing:
-    case State::Failing:
-      return output_ != nullptr ? last_progress_ + options_->close_timeout : expiry_;
+    case State::Failing: return output_ != nullptr ? last_progress_ + options_->close_timeout : expiry_;
     case State::Ended: return std::nullopt;
   }
   return std::nullopt;
@@ -310,7 +319,9 @@ void Connection::handle_deadline(Time now) {
   }
 }
 
-void Connection::receive_eof(Time /*now*/) { end(CloseCode::Abnormal, "the connection ended without a Close frame"); }
+void Connection::receive_eof(Time /*now*/) {
+  end(CloseCode::Abnormal, "the connection ended without a Close frame");
+}
 
 void Connection::set_reading(bool reading, Time now) noexcept {
   if (reading && !is_reading_) {

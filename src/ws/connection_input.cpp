@@ -11,10 +11,11 @@
 namespace sinnet::ws {
 namespace {
 
-/// A payload with at least this much missing is read straight into its message; for less, one read of the shared buffer
-/// that may bring more frames along is cheaper than a read of its own.
+/// A payload with at least this much missing is read straight into its message; for less, one read of the
+/// shared buffer that may bring more frames along is cheaper than a read of its own.
 constexpr std::uint64_t direct_read_bytes_min = 64 * 1024;
-/// A message's memory grows with what arrived, not with what was declared: at most this far ahead, or four times.
+/// A message's memory grows with what arrived, not with what was declared: at most this far ahead, or four
+/// times.
 constexpr std::size_t reserve_ahead_bytes_max = 1024 * 1024;
 
 /// Deflate may grow what it cannot shrink: 5 bytes for each stored block, and a peer's blocks may be small.
@@ -30,8 +31,9 @@ void rotate(MaskKey& key, std::size_t bytes) noexcept {
 }  // namespace
 
 MutableBytes Connection::input_space(MutableBytes scratch) {
-  if (!in_frame_ || frame_remaining_ < direct_read_bytes_min || is_control(frame_opcode_) || message_compressed_ ||
-      options_->delivery == Delivery::Pieces || state_ != State::Open || message_lent_) {
+  if (!in_frame_ || frame_remaining_ < direct_read_bytes_min || is_control(frame_opcode_) ||
+      message_compressed_ || options_->delivery == Delivery::Pieces || state_ != State::Open ||
+      message_lent_) {
     return scratch;
   }
   reserve_message();
@@ -147,7 +149,8 @@ bool Connection::accept_header(const FrameHeader& header) {
   if (is_reserved(header.opcode)) return refuse(CloseCode::ProtocolError, "reserved opcode");
   // RFC 6455 5.1: a client MUST mask, a server MUST NOT.
   if (header.masked != (role_ == Role::Server)) {
-    return refuse(CloseCode::ProtocolError, header.masked ? "masked frame from a server" : "unmasked frame from a client");
+    return refuse(CloseCode::ProtocolError,
+                  header.masked ? "masked frame from a server" : "unmasked frame from a client");
   }
   if (!is_control(header.opcode)) return accept_data_header(header);
   if (header.rsv1) return refuse(CloseCode::ProtocolError, "compressed control frame");
@@ -163,7 +166,8 @@ bool Connection::accept_data_header(const FrameHeader& header) {
   if (begins && in_message_) return refuse(CloseCode::ProtocolError, "new message inside a fragmented one");
   if (!begins && !in_message_) return refuse(CloseCode::ProtocolError, "continuation without a beginning");
   // RFC 7692 6: RSV1 stands on the first frame of a message, and only if the extension was agreed on.
-  if (header.rsv1 && (!begins || deflate_ == nullptr)) return refuse(CloseCode::ProtocolError, "unexpected RSV1");
+  if (header.rsv1 && (!begins || deflate_ == nullptr))
+    return refuse(CloseCode::ProtocolError, "unexpected RSV1");
   if (begins) {
     in_message_ = true;
     message_started_ = false;
@@ -175,7 +179,8 @@ bool Connection::accept_data_header(const FrameHeader& header) {
   }
   const std::uint64_t limit =
       message_compressed_ ? compressed_bytes_max(options_->message_bytes_max) : options_->message_bytes_max;
-  if (header.payload_bytes > limit - message_bytes_) return refuse(CloseCode::MessageTooBig, "message too big");
+  if (header.payload_bytes > limit - message_bytes_)
+    return refuse(CloseCode::MessageTooBig, "message too big");
   message_bytes_ += header.payload_bytes;
   return true;
 }
@@ -223,9 +228,15 @@ std::optional<Event> Connection::handle_close(MutableBytes payload) {
   const std::optional<ClosePayload> close = parse_close_payload(payload, error);
   if (!close) {
     switch (error) {
-      case ClosePayloadError::OneByte: (void)refuse(CloseCode::ProtocolError, "Close with one byte of payload"); break;
-      case ClosePayloadError::CodeNotAllowed: (void)refuse(CloseCode::ProtocolError, "close code not allowed"); break;
-      case ClosePayloadError::ReasonNotUtf8: (void)refuse(CloseCode::InvalidPayload, "close reason not UTF-8"); break;
+      case ClosePayloadError::OneByte:
+        (void)refuse(CloseCode::ProtocolError, "Close with one byte of payload");
+        break;
+      case ClosePayloadError::CodeNotAllowed:
+        (void)refuse(CloseCode::ProtocolError, "close code not allowed");
+        break;
+      case ClosePayloadError::ReasonNotUtf8:
+        (void)refuse(CloseCode::InvalidPayload, "close reason not UTF-8");
+        break;
     }
     return std::nullopt;
   }
@@ -244,8 +255,8 @@ std::optional<Event> Connection::handle_close(MutableBytes payload) {
 std::optional<Event> Connection::decode_data() {
   if (message_compressed_) return decode_compressed();
   if (options_->delivery == Delivery::Pieces) return decode_plain_piece();
-  const bool is_whole = frame_fin_ && frame_opcode_ != Opcode::Continuation && frame_remaining_ <= input_.size() &&
-                        message_.capacity() == 0;
+  const bool is_whole = frame_fin_ && frame_opcode_ != Opcode::Continuation &&
+                        frame_remaining_ <= input_.size() && message_.capacity() == 0;
   if (!is_whole) return collect_plain();
   const MutableBytes payload = take_unmasked();
   in_frame_ = false;
@@ -256,12 +267,15 @@ std::optional<Event> Connection::decode_data() {
   return make_message(payload, true);
 }
 
-/// Room in `message_` for the rest of the frame, or for as much of it as is fair to reserve before it arrives.
+/// Room in `message_` for the rest of the frame, or for as much of it as is fair to reserve before it
+/// arrives.
 void Connection::reserve_message() {
   const std::size_t have = message_.size();
   const std::uint64_t ahead_max = std::max<std::uint64_t>(reserve_ahead_bytes_max, std::uint64_t{have} * 3);
   const auto ahead = static_cast<std::size_t>(std::min(frame_remaining_, ahead_max));
-  if (message_.capacity() - have >= ahead || (have > 0 && message_.capacity() - have >= direct_read_bytes_min)) return;
+  if (message_.capacity() - have >= ahead ||
+      (have > 0 && message_.capacity() - have >= direct_read_bytes_min))
+    return;
   if (message_.capacity() == 0) {
     message_ = resources_->borrow_buffer(ahead);
   } else {
@@ -312,10 +326,15 @@ std::optional<Event> Connection::decode_compressed() {
   const bool last = ends_frame && frame_fin_;
   if (ends_frame) in_frame_ = false;
   const std::size_t old_size = message_.size();
-  switch (deflate_->decompressor.decompress(piece, last, message_, options_->message_bytes_max - inflated_bytes_)) {
+  switch (deflate_->decompressor.decompress(piece, last, message_,
+                                            options_->message_bytes_max - inflated_bytes_)) {
     case InflateStatus::Ok: break;
-    case InflateStatus::TooBig: (void)refuse(CloseCode::MessageTooBig, "message too big after inflation"); return std::nullopt;
-    case InflateStatus::Corrupt: (void)refuse(CloseCode::InvalidPayload, "compressed data is corrupt"); return std::nullopt;
+    case InflateStatus::TooBig:
+      (void)refuse(CloseCode::MessageTooBig, "message too big after inflation");
+      return std::nullopt;
+    case InflateStatus::Corrupt:
+      (void)refuse(CloseCode::InvalidPayload, "compressed data is corrupt");
+      return std::nullopt;
   }
   if (!check_text(message_.bytes().subspan(old_size), last)) return std::nullopt;
   if (!last && (options_->delivery == Delivery::Whole || message_.empty())) return std::nullopt;

@@ -52,8 +52,9 @@ MutableBytes OutputQueue::add_copied(std::size_t bytes, bool held) {
 
 void OutputQueue::add_lent(Bytes header, Bytes payload) {
   std::memcpy(add_copied(header.size()).data(), header.data(), header.size());
-  add_segment(Segment{.data = payload.data(), .size = payload.size(), .owner = Owner::Lent, .starts_frame = false},
-              false);
+  add_segment(
+      Segment{.data = payload.data(), .size = payload.size(), .owner = Owner::Lent, .starts_frame = false},
+      false);
 }
 
 void OutputQueue::add_owned(Bytes header, Buffer owner, Bytes payload, bool held) {
@@ -67,7 +68,8 @@ void OutputQueue::add_owned(Bytes header, Buffer owner, Bytes payload, bool held
 }
 
 void OutputQueue::add_shared(const SharedFrame& frame, Bytes encoded, bool held) {
-  add_segment(Segment{.data = encoded.data(), .size = encoded.size(), .owner = Owner::Frame, .frame = frame}, held);
+  add_segment(Segment{.data = encoded.data(), .size = encoded.size(), .owner = Owner::Frame, .frame = frame},
+              held);
 }
 
 void OutputQueue::add_control(Bytes frame) {

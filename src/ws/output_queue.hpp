@@ -1,6 +1,7 @@
 #pragma once
-/// OutputQueue: encoded frames on their way to a transport, as a gather list over copied, lent, owned and shared bytes.
-/// It knows where frames begin (control frames may overtake data there) and nothing else of the protocol.
+/// OutputQueue: encoded frames on their way to a transport, as a gather list over copied, lent, owned and
+/// shared bytes. It knows where frames begin (control frames may overtake data there) and nothing else of the
+/// protocol.
 
 #include <cstdint>
 #include <span>
@@ -11,15 +12,16 @@
 
 namespace sinnet::ws {
 
-/// Order on the wire is the order of the calls, except that `add_control` goes before data that is not frozen yet.
-/// Frames added as `held` wait aside until a fragmented message has ended.
+/// Order on the wire is the order of the calls, except that `add_control` goes before data that is not frozen
+/// yet. Frames added as `held` wait aside until a fragmented message has ended.
 class OutputQueue {
  public:
   OutputQueue() = default;
   OutputQueue(const OutputQueue&) = delete;
   OutputQueue& operator=(const OutputQueue&) = delete;
 
-  /// Room for one frame of `bytes` bytes, copied in by the caller at once. `held`: it waits for release_held().
+  /// Room for one frame of `bytes` bytes, copied in by the caller at once. `held`: it waits for
+  /// release_held().
   [[nodiscard]] MutableBytes add_copied(std::size_t bytes, bool held = false);
   /// A frame header (copied) with a payload referenced in lent memory until keep_lent().
   void add_lent(Bytes header, Bytes payload);
@@ -68,7 +70,9 @@ class OutputQueue {
   };
 
   [[nodiscard]] std::size_t arena_reserve(std::size_t bytes);
-  [[nodiscard]] std::byte* arena_at(std::size_t offset) noexcept { return arena_.data() + (offset - arena_base_); }
+  [[nodiscard]] std::byte* arena_at(std::size_t offset) noexcept {
+    return arena_.data() + (offset - arena_base_);
+  }
   [[nodiscard]] const std::byte* data_of(const Segment& segment) const noexcept;
   void add_segment(Segment segment, bool held);
   void compact_segments();
@@ -77,11 +81,11 @@ class OutputQueue {
   std::vector<Segment> segments_;
   std::vector<Segment> held_;
   std::vector<std::byte> arena_;
-  std::size_t arena_base_ = 0;    ///< the running number of arena_[0]
-  std::size_t arena_end_ = 0;     ///< the running number behind the last used byte
-  std::size_t first_ = 0;         ///< segments_ before this are consumed
-  std::size_t frozen_end_ = 0;    ///< segments_ before this are frozen
-  std::size_t control_end_ = 0;   ///< where the next control frame goes, if not before the frozen end
+  std::size_t arena_base_ = 0;   ///< the running number of arena_[0]
+  std::size_t arena_end_ = 0;    ///< the running number behind the last used byte
+  std::size_t first_ = 0;        ///< segments_ before this are consumed
+  std::size_t frozen_end_ = 0;   ///< segments_ before this are frozen
+  std::size_t control_end_ = 0;  ///< where the next control frame goes, if not before the frozen end
   std::size_t frozen_bytes_ = 0;
   std::size_t sendable_bytes_ = 0;
   std::size_t held_bytes_ = 0;

@@ -24,7 +24,9 @@ struct Resources::Pools {
 };
 
 Resources::Resources(Random& random)
-    : random_(&random), compression_(std::make_unique<CompressionPool>()), pools_(std::make_unique<Pools>()) {}
+    : random_(&random),
+      compression_(std::make_unique<CompressionPool>()),
+      pools_(std::make_unique<Pools>()) {}
 
 Resources::~Resources() = default;
 
@@ -44,7 +46,8 @@ void Resources::give_back(std::unique_ptr<OutputQueue> queue) {
 Buffer Resources::borrow_buffer(std::size_t capacity_bytes) {
   auto& spares = pools_->buffers;
   const auto fits = [&](const Buffer& buffer) {
-    return buffer.capacity() >= capacity_bytes && buffer.capacity() / 2 <= std::max(capacity_bytes, spare_buffer_bytes_min);
+    return buffer.capacity() >= capacity_bytes &&
+           buffer.capacity() / 2 <= std::max(capacity_bytes, spare_buffer_bytes_min);
   };
   if (const auto found = std::find_if(spares.rbegin(), spares.rend(), fits); found != spares.rend()) {
     Buffer buffer = std::move(*found);

@@ -43,9 +43,10 @@ Bytes SharedFrame::deflated(const DeflateOptions& options, Resources& resources)
   if (block_->deflated_window_bits == 0) {
     block_->deflated_window_bits = options.window_bits;
     Buffer compressed;
-    Compressor{resources.compression(), options.window_bits, false, options.level, options.memory_level}.compress(
-        payload(), compressed);
-    if (compressed.size() < payload().size()) block_->deflated = encode(block_->kind, true, compressed.bytes()).frame;
+    Compressor{resources.compression(), options.window_bits, false, options.level, options.memory_level}
+        .compress(payload(), compressed);
+    if (compressed.size() < payload().size())
+      block_->deflated = encode(block_->kind, true, compressed.bytes()).frame;
   }
   return block_->deflated_window_bits == options.window_bits ? block_->deflated.bytes() : Bytes{};
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 #include "sinnet/base/bytes.hpp"
@@ -47,7 +48,8 @@ enum class ClosePayloadError : std::uint8_t { OneByte, CodeNotAllowed, ReasonNot
                                                               ClosePayloadError& error) noexcept;
 
 /// Writes code and reason and answers the length; NoStatus writes nothing. The reason is cut at
-/// close_reason_bytes_max, before a broken UTF-8 sequence. Requires is_sendable(code) or NoStatus.
+/// close_reason_bytes_max and before the first sequence that is not whole, valid UTF-8. Requires
+/// is_sendable(code) or NoStatus.
 std::size_t write_close_payload(CloseCode code, std::string_view reason,
                                 std::span<std::byte, 125> out) noexcept;
 

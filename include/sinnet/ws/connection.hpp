@@ -1,6 +1,7 @@
 #pragma once
-/// ws::Connection: RFC 6455 behind the opening handshake, both roles, as a machine. Bytes in, events out; verbs in, bytes out.
-/// It never reads a clock, a socket or a random device, and the peer cannot make it throw.
+/// ws::Connection: RFC 6455 behind the opening handshake, both roles, as a machine. Bytes in, events out;
+/// verbs in, bytes out. It never reads a clock, a socket or a random device, and the peer cannot make it
+/// throw.
 
 #include <array>
 #include <cstdint>
@@ -38,19 +39,20 @@ class FrameTrace {
 struct Options {
   std::uint64_t message_bytes_max = 1024 * 1024;  ///< a longer message (after inflation) fails with 1009
   Delivery delivery = Delivery::Whole;
-  std::size_t drained_below_bytes = 64 * 1024;  ///< see EventType::Drained
+  std::size_t drained_below_bytes = 64 * 1024;        ///< see EventType::Drained
   Duration ping_interval = std::chrono::seconds(25);  ///< silence of the peer after which we ping; 0 = never
   Duration pong_timeout = std::chrono::seconds(10);   ///< silence after the ping that ends the connection
   Duration close_timeout = std::chrono::seconds(5);   ///< for the peer's Close, and for its EOF after it
-  Duration write_timeout = std::chrono::seconds(60);  ///< the peer takes no byte of what waits for it; 0 = for ever
-  DeflateOptions deflate;                             ///< level, memory and threshold; the parameters are negotiated
+  Duration write_timeout =
+      std::chrono::seconds(60);  ///< the peer takes no byte of what waits for it; 0 = for ever
+  DeflateOptions deflate;        ///< level, memory and threshold; the parameters are negotiated
   FrameTrace* trace = nullptr;
 };
 
 /// Why a verb did nothing.
 enum class SendError : std::uint8_t {
-  Closing,      ///< a Close was sent, or the connection is over
-  OutOfOrder,   ///< a piece that continues nothing, or a new message inside an unfinished one
+  Closing,     ///< a Close was sent, or the connection is over
+  OutOfOrder,  ///< a piece that continues nothing, or a new message inside an unfinished one
 };
 
 /// Answers how many bytes wait to be taken by the transport, this message included.
@@ -58,17 +60,19 @@ using SendResult = std::expected<std::size_t, SendError>;
 
 /// State    | peer's Close        | close()        | broken rule | EOF    | deadline
 /// ---------|---------------------|----------------|-------------|--------|---------
-/// Open     | Closing, answered   | CloseSent      | Failing     | Ended  | ping; Ended if no sign of life follows
-/// CloseSent| Closing             | –              | Failing     | Ended  | Ended (close_timeout)
+/// Open     | Closing, answered   | CloseSent      | Failing     | Ended  | ping; Ended if no sign of life
+/// follows CloseSent| Closing             | –              | Failing     | Ended  | Ended (close_timeout)
 /// Closing  | –                   | –              | –           | Ended  | Ended (close_timeout)
 /// Failing  | –                   | –              | –           | Ended  | Ended (close_timeout)
-/// A server in Closing ends when its output is taken (RFC 6455 7.1.1: the server closes first); a client waits for the EOF.
+/// A server in Closing ends when its output is taken (RFC 6455 7.1.1: the server closes first); a client
+/// waits for the EOF.
 enum class State : std::uint8_t { Open, CloseSent, Closing, Failing, Ended };
 
 /// One WebSocket. One owner thread; not movable, since it lends views of itself.
 ///
-/// A carrier's slot: `receive(read into input_space(scratch))`, `poll_event()` until it answers nothing (or the user stops),
-/// `prepare_output`, write `output`, `consume_output`, then `keep_output` and `keep_input` before the lent buffer is reused.
+/// A carrier's slot: `receive(read into input_space(scratch))`, `poll_event()` until it answers nothing (or
+/// the user stops), `prepare_output`, write `output`, `consume_output`, then `keep_output` and `keep_input`
+/// before the lent buffer is reused.
 class Connection {
  public:
   /// `deflate` is what the handshake agreed on, if anything. `now` starts the ping interval.
@@ -99,7 +103,8 @@ class Connection {
 
   /// Freezes whole frames, control first, until at least `bytes_max` bytes are frozen or all are.
   void prepare_output(std::size_t bytes_max, Time now);
-  /// Fills the gather list with frozen bytes; answers how many slices it used. The same bytes until they are consumed.
+  /// Fills the gather list with frozen bytes; answers how many slices it used. The same bytes until they are
+  /// consumed.
   [[nodiscard]] std::size_t output(std::span<Slice> slices) const noexcept;
   void consume_output(std::size_t bytes, Time now);
   /// Copies what output still references in lent input.
@@ -115,8 +120,9 @@ class Connection {
 
   // ---- from above
 
-  /// Sends a message. A payload lent by the event being handled, or lying in it, is referenced instead of copied where it is
-  /// long; any other is copied. `compress` is a permission: set it false for what must not share a context with a secret.
+  /// Sends a message. A payload lent by the event being handled, or lying in it, is referenced instead of
+  /// copied where it is long; any other is copied. `compress` is a permission: set it false for what must not
+  /// share a context with a secret.
   SendResult send(MessageKind kind, Bytes payload, Time now, bool compress = true);
   /// As above, taking the buffer over.
   SendResult send(MessageKind kind, Buffer&& payload, Time now, bool compress = true);
@@ -182,16 +188,16 @@ class Connection {
   // Input. `input_` is what is lent and undecoded; it ends where the lent range ends.
   MutableBytes input_;
   const std::byte* lent_begin_ = nullptr;
-  Buffer kept_input_;  ///< input copied by keep_input, then decoded from here
-  Buffer late_pong_;   ///< the newest ping's payload, when too many pongs wait
-  Buffer control_;     ///< the payload of a control frame that did not arrive in one piece
-  Buffer message_;     ///< a message under way, or the one being lent
+  Buffer kept_input_;                  ///< input copied by keep_input, then decoded from here
+  Buffer late_pong_;                   ///< the newest ping's payload, when too many pongs wait
+  Buffer control_;                     ///< the payload of a control frame that did not arrive in one piece
+  Buffer message_;                     ///< a message under way, or the one being lent
   std::uint64_t message_bytes_ = 0;    ///< payload of the message so far, as on the wire
   std::uint64_t inflated_bytes_ = 0;   ///< Pieces: of the message, handed over already
   std::uint64_t frame_remaining_ = 0;  ///< payload of the current frame still to come
   Time last_received_;
-  Time last_progress_;  ///< when output was last taken, or began to wait
-  Time expiry_;         ///< of the pong (Open) or of the closing (later states)
+  Time last_progress_;             ///< when output was last taken, or began to wait
+  Time expiry_;                    ///< of the pong (Open) or of the closing (later states)
   std::string_view final_reason_;  ///< always a literal: peers' reasons are lent with the event itself
 
   MaskKey mask_key_{};  ///< rotated so that it always fits the next payload byte
@@ -205,16 +211,16 @@ class Connection {
   CloseCode final_code_ = CloseCode::NoStatus;
   bool in_frame_ : 1 = false;
   bool frame_fin_ : 1 = false;
-  bool in_message_ : 1 = false;           ///< a data message has begun and not ended
-  bool message_started_ : 1 = false;      ///< Pieces: some of it has been handed over
+  bool in_message_ : 1 = false;       ///< a data message has begun and not ended
+  bool message_started_ : 1 = false;  ///< Pieces: some of it has been handed over
   bool message_compressed_ : 1 = false;
-  bool message_lent_ : 1 = false;         ///< `message_` belongs to the event handed out last
-  bool in_sent_message_ : 1 = false;      ///< we are between the pieces of a message
+  bool message_lent_ : 1 = false;     ///< `message_` belongs to the event handed out last
+  bool in_sent_message_ : 1 = false;  ///< we are between the pieces of a message
   bool awaits_pong_ : 1 = false;
   bool is_reading_ : 1 = true;
   bool final_is_failure_ : 1 = false;
-  bool final_known_ : 1 = false;          ///< Closed or Failed is decided
-  bool final_pending_ : 1 = false;        ///< … and still to be polled
+  bool final_known_ : 1 = false;    ///< Closed or Failed is decided
+  bool final_pending_ : 1 = false;  ///< … and still to be polled
   bool drained_wanted_ : 1 = false;
   bool drained_pending_ : 1 = false;
 };

@@ -17,7 +17,8 @@ enum class EventType : std::uint8_t {
   Pong,     ///< `payload`
   Drained,  ///< what waits fell below half of Options::drained_below_bytes after a send went beyond it
   Closed,   ///< the last event: `code`, `reason`, `was_clean`. No message follows
-  Failed,   ///< the last event: the peer broke the protocol. `code` is what we answered, `reason` says which rule
+  Failed,   ///< the last event: the peer broke the protocol. `code` is what we answered, `reason` says which
+            ///< rule
 };
 
 /// Views (`payload`, `reason`) live until the next call of the connection.
@@ -27,9 +28,9 @@ struct Event {
   bool first = true;  ///< the message begins here; always with Delivery::Whole
   bool last = true;   ///< the message ends here; always with Delivery::Whole
   bool was_compressed = false;
-  bool was_clean = false;               ///< Closed: both Close frames were exchanged
+  bool was_clean = false;  ///< Closed: both Close frames were exchanged
   CloseCode code = CloseCode::NoStatus;
-  MutableBytes payload{};               ///< mutable, so that a machine above may work in place
+  MutableBytes payload{};  ///< mutable, so that a machine above may work in place
   std::string_view reason{};
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-/// The frame header of RFC 6455 5.2, both directions, and masking. Pure functions: no state, no policy about
-/// who may send what.
+/// The frame header of RFC 6455 5.2, both directions, and masking.
+/// Pure functions: no state, no policy about who may send what.
 
 #include <array>
 #include <cstdint>
@@ -61,11 +61,13 @@ struct FrameHeaderResult {
 };
 
 /// Reads a header from the front of `input` into `header` when it is whole there.
-/// Judges only what this layer can: the length's form. It answers as soon as the length bytes are there,
-/// before the key.
+/// Judges only what this layer can: the length's form. A bad length is answered as soon as its bytes are
+/// there, before the key. `header` is untouched unless Done; an unmasked frame's key is zero. Never looks
+/// further than 14 bytes.
 [[nodiscard]] FrameHeaderResult parse_frame_header(Bytes input, FrameHeader& header) noexcept;
 
-/// Writes the header in its shortest form and answers its length.
+/// Writes the header in its shortest form and answers its length (2–14). `out` behind it may be written over.
+/// Requires payload_bytes < 2^63.
 std::size_t write_frame_header(const FrameHeader& header,
                                std::span<std::byte, frame_header_bytes_max> out) noexcept;
 
@@ -73,8 +75,8 @@ std::size_t write_frame_header(const FrameHeader& header,
 /// payload. Masking and unmasking are the same. Any alignment; vectorised.
 void apply_mask(MutableBytes payload, MaskKey key, std::uint64_t offset = 0) noexcept;
 
-/// As apply_mask, but reads from `from` and writes to `to` (same length, not overlapping): masks while
-/// copying.
+/// As apply_mask, but reads from `from` and writes to `to` (same length; the same place or not overlapping):
+/// masks while copying.
 void copy_masked(MutableBytes to, Bytes from, MaskKey key, std::uint64_t offset = 0) noexcept;
 
 }  // namespace sinnet::ws

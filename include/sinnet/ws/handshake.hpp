@@ -31,7 +31,7 @@ struct DeflateOffer {
   std::optional<std::uint8_t> server_max_window_bits;  ///< 8–15: the largest window we may compress with
   /// the client understands client_max_window_bits in the answer
   bool client_window_bits_allowed = false;
-  std::uint8_t client_max_window_bits = 15;            ///< 8–15: the largest window it will use
+  std::uint8_t client_max_window_bits = 15;  ///< 8–15: the largest window it will use
 
   friend bool operator==(const DeflateOffer&, const DeflateOffer&) = default;
 };
@@ -85,9 +85,9 @@ inline constexpr std::size_t protocols_max = 100;
 
 /// What a server answers with its 101.
 struct Acceptance {
-  std::string_view protocol;                  ///< empty: none
-  std::optional<DeflateParameters> deflate;   ///< from negotiate_deflate
-  std::span<const http::Field> headers;       ///< the application's own
+  std::string_view protocol;                 ///< empty: none
+  std::optional<DeflateParameters> deflate;  ///< from negotiate_deflate
+  std::span<const http::Field> headers;      ///< the application's own
 };
 
 /// The whole 101 head (RFC 6455 4.2.2). Answers InvalidArgument when the protocol was not offered, or a
@@ -141,13 +141,13 @@ struct AcceptError {
   enum class Kind : std::uint8_t {
     /// not 101: the head and body are an ordinary HTTP response (redirect, 401, …) for the caller to read
     Status,
-    Upgrade,    ///< 4.1 2: Upgrade is not exactly `websocket`
-    Connection, ///< 4.1 3: Connection does not list `upgrade`
-    Accept,     ///< 4.1 4: Sec-WebSocket-Accept missing, twice or not the key's
+    Upgrade,     ///< 4.1 2: Upgrade is not exactly `websocket`
+    Connection,  ///< 4.1 3: Connection does not list `upgrade`
+    Accept,      ///< 4.1 4: Sec-WebSocket-Accept missing, twice or not the key's
     /// 4.1 5: not offered, twice, malformed, or parameters that do not fit the offer (RFC 7692 7.1)
     Extensions,
-    Protocol,   ///< 4.1 6: not offered, or twice
-    Body,       ///< RFC 9110 8.6: a 101 that announces a body
+    Protocol,  ///< 4.1 6: not offered, or twice
+    Body,      ///< RFC 9110 8.6: a 101 that announces a body
   };
   Kind kind = Kind::Status;
   int status = 0;           ///< the response's

@@ -12,9 +12,9 @@ namespace sinnet::ws {
 class Resources;
 struct DeflateOptions;
 
-/// An immutable message with its server encodings: plain, and (made when first needed) deflated without context takeover.
-/// Counted without atomics: a SharedFrame and its copies stay on one thread. `share()` makes one for another thread that
-/// references the same bytes.
+/// An immutable message with its server encodings: plain, and (made when first needed) deflated without
+/// context takeover. Counted without atomics: a SharedFrame and its copies stay on one thread. `share()`
+/// makes one for another thread that references the same bytes.
 class SharedFrame {
  public:
   SharedFrame() noexcept = default;
@@ -35,10 +35,12 @@ class SharedFrame {
   [[nodiscard]] Bytes payload() const noexcept { return block_->plain.bytes().subspan(block_->header_bytes); }
   /// The whole unmasked frame.
   [[nodiscard]] Bytes plain() const noexcept { return block_->plain.bytes(); }
-  /// The whole unmasked frame with RSV1, deflated in a window of `options.window_bits`; empty if that would not be smaller.
+  /// The whole unmasked frame with RSV1, deflated in a window of `options.window_bits`; empty if that would
+  /// not be smaller.
   [[nodiscard]] Bytes deflated(const DeflateOptions& options, Resources& resources) const;
 
-  /// The same bytes with a count of its own, to be moved to another thread. Encodings made later are not shared back.
+  /// The same bytes with a count of its own, to be moved to another thread. Encodings made later are not
+  /// shared back.
   [[nodiscard]] SharedFrame share() const;
 
  private:

@@ -22,6 +22,8 @@ class Utf8Validator {
   void reset() noexcept { *this = {}; }
 
  private:
+  bool step(unsigned byte) noexcept;
+
   std::uint8_t pending_ = 0;    ///< continuation bytes still due
   std::uint8_t lowest_ = 0x80;  ///< bounds of the next one (they differ after E0, ED, F0, F4)
   std::uint8_t highest_ = 0xBF;
