@@ -58,7 +58,6 @@ class Compressor {
 
 enum class InflateStatus : std::uint8_t {
   Ok,          ///< all input is used
-  OutputFull,  ///< `out_bytes_max` more bytes were written and more would come: call again with empty input
                ///< left in place
   TooBig,      ///< the message would exceed its limit
   Corrupt,     ///< not a deflate stream, or a back-reference beyond the window (RFC 7692 7.2.2)
@@ -75,7 +74,6 @@ class Decompressor {
   /// bytes in all: one byte more is TooBig, exactly that many is Ok. `last` ends the message: the tail 00 00
   /// FF FF is fed from own space. A block with BFINAL set ends a deflate stream inside the message; the next
   /// one starts fresh in the same window (RFC 7692 7.2.3.4). After TooBig or Corrupt the object must not be
-  /// used again. Never answers OutputFull.
   [[nodiscard]] InflateStatus decompress(Bytes piece, bool last, Buffer& out, std::size_t out_size_max);
 
  private:
