@@ -118,6 +118,11 @@ void Connection::close(CloseCode code, std::string_view reason, Time now) {
   state_ = State::CloseSent;
 }
 
+void Connection::send_preface(Bytes head, Time now) {
+  assert(output_ == nullptr);
+  std::memcpy(queue(now).add_copied(head.size()).data(), head.data(), head.size());
+}
+
 OutputQueue& Connection::queue(Time now) {
   if (output_ == nullptr) {
     output_ = resources_->borrow_output();

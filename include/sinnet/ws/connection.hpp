@@ -92,6 +92,10 @@ class Connection {
   void receive_eof(Time now);
   /// Decodes up to the next event. Nothing: all input is used, or the connection is over.
   [[nodiscard]] std::optional<Event> poll_event();
+  /// Whether poll_event() has something to answer before new input comes.
+  [[nodiscard]] bool has_event() const noexcept {
+    return drained_pending_ || final_pending_ || !input_.empty();
+  }
   /// False while undecoded input is kept or when nothing the peer sends matters any more: stop reading.
   [[nodiscard]] bool wants_input() const noexcept { return input_.empty() && state_ != State::Ended; }
   /// Copies undecoded input, so that the lent buffer can be reused.
@@ -100,6 +104,9 @@ class Connection {
   void set_reading(bool reading, Time now) noexcept;
 
   // ---- to below
+
+  /// Bytes that go out before the first frame: a server's 101 head, so that it shares a write with early messages.
+  void send_preface(Bytes head, Time now);
 
   /// Freezes whole frames, control first, until at least `bytes_max` bytes are frozen or all are.
   void prepare_output(std::size_t bytes_max, Time now);
@@ -112,7 +119,9 @@ class Connection {
   [[nodiscard]] bool has_output() const noexcept;
   /// Everything we will ever write has been taken: the transport may shut down its writing half.
   [[nodiscard]] bool wants_shutdown_write() const noexcept;
-  /// The transport may be closed.
+  /// No bytes go in or out any more; a last event may be left to poll.
+  [[nodiscard]] bool has_ended() const noexcept { return state_ == State::Ended; }
+  /// As has_ended(), and nothing is left to poll: the transport may be closed.
   [[nodiscard]] bool is_done() const noexcept { return state_ == State::Ended && !final_pending_; }
 
   [[nodiscard]] std::optional<Time> deadline() const noexcept;
