@@ -1,5 +1,4 @@
-/// Base64 by RFC 4648 4, three bytes to four characters at a time. Time does not depend on secrets it should hide: it is never
-/// handed any.
+/// Base64 by RFC 4648 4, three bytes to four characters at a time. Never promises constant time.
 
 #include "base/base64.hpp"
 

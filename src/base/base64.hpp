@@ -12,7 +12,8 @@ namespace sinnet {
 
 [[nodiscard]] std::string base64_encode(Bytes bytes);
 
-/// nullopt for anything but the one canonical encoding: padding required, unused bits zero, no blanks or line ends.
+/// nullopt for anything but the one canonical encoding: padding required, unused bits zero, no blanks or line
+/// ends.
 [[nodiscard]] std::optional<std::vector<std::byte>> base64_decode(std::string_view text);
 
 }  // namespace sinnet

@@ -10,11 +10,11 @@
 namespace sinnet::http {
 namespace {
 
-constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
-bool is_hex_digit(char c) noexcept {
-  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f');
+constexpr char lower(char c) noexcept {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
 }
+
+bool is_hex_digit(char c) noexcept { return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f'); }
 
 /// 0–255 in at most three digits, without leading zeros (RFC 3986 3.2.2: dec-octet).
 bool is_octet(std::string_view text) noexcept {
@@ -164,7 +164,8 @@ std::string_view reason_of(int status) noexcept {
 // ---- Headers
 
 Headers::Headers(std::string_view text, std::span<const Entry> entries)
-    : block_(Buffer::allocate(entries.size_bytes() + text.size())), count_(static_cast<std::uint16_t>(entries.size())) {
+    : block_(Buffer::allocate(entries.size_bytes() + text.size())),
+      count_(static_cast<std::uint16_t>(entries.size())) {
   std::byte* to = block_.mutable_bytes().data();
   if (!entries.empty()) std::memcpy(to, entries.data(), entries.size_bytes());
   std::memcpy(to + entries.size_bytes(), text.data(), text.size());
@@ -183,7 +184,8 @@ Field Headers::operator[](std::size_t index) const noexcept {
   assert(index < count_);
   Entry entry;
   std::memcpy(&entry, block_.bytes().data() + index * sizeof(Entry), sizeof(Entry));
-  return {.name = text(entry.name_offset, entry.name_bytes), .value = text(entry.value_offset, entry.value_bytes)};
+  return {.name = text(entry.name_offset, entry.name_bytes),
+          .value = text(entry.value_offset, entry.value_bytes)};
 }
 
 void Headers::Iterator::skip() noexcept {

@@ -24,8 +24,7 @@ inline constexpr std::array<std::uint8_t, 256> char_classes = [] {
       entry = static_cast<std::uint8_t>(entry | bits);
     }
   };
-  constexpr std::string_view alphanumeric =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+  constexpr std::string_view alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   set(alphanumeric, token_char | host_char);
   set("!#$%&'*+-.^_`|~", token_char);
   set("-._~", host_char);

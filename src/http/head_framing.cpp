@@ -36,7 +36,8 @@ bool ends_in_one_chunked(std::string_view list) noexcept {
 }
 
 /// What the fields say; nullopt when they say nothing.
-std::expected<std::optional<BodyFraming>, HeadError> framing_of(const Headers& headers, int version_minor) noexcept {
+std::expected<std::optional<BodyFraming>, HeadError> framing_of(const Headers& headers,
+                                                                int version_minor) noexcept {
   const std::size_t lengths = headers.count("content-length");
   const std::size_t codings = headers.count("transfer-encoding");
   // RFC 9112 6.1: both in one message "ought to be handled as an error": it is how requests are smuggled.

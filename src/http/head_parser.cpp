@@ -69,7 +69,8 @@ HeadParser::Progress HeadParser::receive(Bytes input) {
     text = as_text(held_.bytes());
   }
   Step step = scan(text);
-  if (step == Step::More && text.size() == limits_.head_bytes_max) step = refuse(431, "the head is too large");
+  if (step == Step::More && text.size() == limits_.head_bytes_max)
+    step = refuse(431, "the head is too large");
   switch (step) {
     case Step::More:
       if (held_before == 0) held_.append(usable);
@@ -117,13 +118,16 @@ HeadParser::Step HeadParser::scan(std::string_view text) {
   if (scanned_ == 0 && !plausible) return refuse(400, "the first byte starts no HTTP message");
 
   const std::size_t start_line_bytes_max =
-      role_ == HeadRole::Request ? method_bytes_max + limits_.target_bytes_max + version_bytes + 4  // SP SP CR LF
-                                 : status_line_bytes_max;
+      role_ == HeadRole::Request
+          ? method_bytes_max + limits_.target_bytes_max + version_bytes + 4  // SP SP CR LF
+          : status_line_bytes_max;
   while (scanned_ < text.size()) {
     const void* found = std::memchr(text.data() + scanned_, '\n', text.size() - scanned_);
     const std::size_t line_end =
-        found == nullptr ? text.size() : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
-    if (line_begin_ == 0 && line_end >= start_line_bytes_max) return refuse(414, "the start line is too long");
+        found == nullptr ? text.size()
+                         : static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
+    if (line_begin_ == 0 && line_end >= start_line_bytes_max)
+      return refuse(414, "the start line is too long");
     scanned_ = static_cast<std::uint32_t>(found == nullptr ? line_end : line_end + 1);
     if (found == nullptr) return Step::More;
     const Step step = handle_line(text, line_end);
@@ -137,7 +141,8 @@ HeadParser::Step HeadParser::handle_line(std::string_view text, std::size_t line
   // RFC 9112 2.2 allows a bare LF as a line end; two readers of which one does not would see different heads.
   if (line_end == line_begin_ || text[line_end - 1] != '\r') return refuse(400, "a line ends without CR");
   const std::string_view line = text.substr(line_begin_, line_end - 1 - line_begin_);
-  if (line_begin_ == 0) return role_ == HeadRole::Request ? handle_request_line(line) : handle_status_line(line);
+  if (line_begin_ == 0)
+    return role_ == HeadRole::Request ? handle_request_line(line) : handle_status_line(line);
   if (line.empty()) return finish(text.substr(0, line_end + 1));
   return handle_field(line);
 }
@@ -189,11 +194,13 @@ HeadParser::Step HeadParser::handle_status_line(std::string_view line) {
   if (version.status != 0) return refuse(502, "the status line has no version we speak");
   const std::string_view rest = line.substr(version_bytes);
   // RFC 9112 4: SP, three digits, SP, reason. Servers that send no reason drop the second SP with it.
-  const bool sound = rest.size() >= 4 && rest[0] == ' ' && rest[1] >= '1' && rest[1] <= '9' && is_digit(rest[2]) &&
-                     is_digit(rest[3]) && (rest.size() == 4 || rest[4] == ' ') && is_all(value_char, rest);
+  const bool sound = rest.size() >= 4 && rest[0] == ' ' && rest[1] >= '1' && rest[1] <= '9' &&
+                     is_digit(rest[2]) && is_digit(rest[3]) && (rest.size() == 4 || rest[4] == ' ') &&
+                     is_all(value_char, rest);
   if (!sound) return refuse(502, "the status line is malformed");
   response_.version_minor_ = version.minor;
-  response_.status_ = static_cast<std::uint16_t>((rest[1] - '0') * 100 + (rest[2] - '0') * 10 + (rest[3] - '0'));
+  response_.status_ =
+      static_cast<std::uint16_t>((rest[1] - '0') * 100 + (rest[2] - '0') * 10 + (rest[3] - '0'));
   const std::size_t reason_bytes = rest.size() > 5 ? rest.size() - 5 : 0;
   response_.reason_offset_ = static_cast<std::uint16_t>(line.size() - reason_bytes);
   response_.reason_bytes_ = static_cast<std::uint16_t>(reason_bytes);
@@ -235,7 +242,8 @@ HeadParser::Step HeadParser::check_host() {
   const std::size_t hosts = request_.headers_.count("host");
   // RFC 9112 3.2: 400 for none in HTTP/1.1, for more than one, and for an invalid one.
   if (hosts == 0 && request_.version_minor_ == 0 && request_.form_ != TargetForm::Absolute) return Step::End;
-  if (hosts != 1) return refuse(400, hosts == 0 ? "the Host field is missing" : "the Host field occurs twice");
+  if (hosts != 1)
+    return refuse(400, hosts == 0 ? "the Host field is missing" : "the Host field occurs twice");
   const std::string_view host = *request_.headers_.find("host");
   if (!is_host(host)) return refuse(400, "the Host field is malformed");
   // RFC 9112 3.2.2 would let the target win; whoever routes by the other would reach another host.

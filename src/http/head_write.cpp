@@ -39,7 +39,8 @@ Result<> write_head(std::string& out, const RequestLine& line, std::span<const F
 }
 
 Result<> write_head(std::string& out, const StatusLine& line, std::span<const Field> fields) {
-  if (line.status < 100 || line.status > 999) return fail(ErrorCode::InvalidArgument, "the status is not 100–999");
+  if (line.status < 100 || line.status > 999)
+    return fail(ErrorCode::InvalidArgument, "the status is not 100–999");
   if (!is_all(value_char, line.reason)) {
     return fail(ErrorCode::InvalidArgument, "the reason cannot stand in a status line");
   }

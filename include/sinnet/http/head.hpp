@@ -291,7 +291,7 @@ class HeadParser {
 struct BodyFraming {
   enum class Kind : std::uint8_t {
     None,
-    Length,      ///< exactly length_bytes follow; may be 0
+    Length,  ///< exactly length_bytes follow; may be 0
     Chunked,
     UntilClose,  ///< responses only
   };
