@@ -82,6 +82,8 @@ class TlsServerContext {
 
  private:
   TlsServerContext() = default;
+  Result<> load(const TlsServerOptions& options);
+
   std::mutex reload_mutex_;   // one reader of files at a time; guards options_
   mutable std::mutex mutex_;  // guards current_ only, so that wrapping never waits for files
   TlsServerOptions options_;
@@ -105,6 +107,8 @@ class TlsClientContext {
 
  private:
   TlsClientContext() = default;
+  Result<> load(const TlsClientOptions& options);
+
   std::mutex reload_mutex_;
   mutable std::mutex mutex_;
   TlsClientOptions options_;
