@@ -63,7 +63,7 @@ class Log {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  /// Takes over the format, level and access of a reloaded configuration.
+  /// Takes over level and access of a reloaded configuration. The format stays: a reader of the log expects one.
   void reconfigure(const LogConfig& config);
 
   [[nodiscard]] bool is_enabled(LogLevel level) const noexcept;

@@ -1,0 +1,12 @@
+#include "cli/verbs.hpp"
+
+#include <array>
+
+namespace sinnet::cli {
+
+std::span<const Verb* const> verbs() {
+  static constexpr std::array all{&verb_serve, &verb_init, &verb_check};
+  return all;
+}
+
+}  // namespace sinnet::cli
