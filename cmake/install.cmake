@@ -1,5 +1,5 @@
-# What `cmake --install` installs: both libraries with their headers, a CMake package that finds what they need, and
-# pkg-config files. The program installs itself where it is defined.
+# What `cmake --install` installs: both libraries with their headers, a CMake package that finds what they
+# need, and pkg-config files. The program installs itself where it is defined.
 include(CMakePackageConfigHelpers)
 
 set(sinnet_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/sinnet)

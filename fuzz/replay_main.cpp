@@ -1,5 +1,5 @@
-/// Gives every file of the folders named on the command line to a fuzz target once, in the order of their names, and the
-/// empty input first. It never searches for new inputs: that is libFuzzer's work (tools/fuzz.sh).
+/// Gives every file of the folders named on the command line to a fuzz target once, in the order of their
+/// names, and the empty input first. It never searches for new inputs: libFuzzer does (tools/fuzz.sh).
 
 #include <algorithm>
 #include <cstddef>

@@ -49,7 +49,7 @@ if ! command -v apt-get > /dev/null || ! command -v dpkg-query > /dev/null; then
   for tool in g++ cmake ninja pkg-config; do
     command -v "$tool" > /dev/null || missing_tools+=("$tool")
   done
-  echo "This system has no apt, so nothing is installed for you. The names below are Debian 12's packages;" >&2
+  echo "This system has no apt, so nothing is installed for you. The names below are Debian 12's;" >&2
   echo "your distribution has the same software. You need, $(reason):" >&2
   printf '  %s\n' "${wanted[@]}" >&2
   [ "$needs_npm" = no ] || echo "  nodejs npm (Node 18 or later)" >&2
@@ -69,8 +69,8 @@ fi
 as_root=()
 [ "$(id -u)" -eq 0 ] || as_root=(sudo)
 
-# apt starts nginx (and apache2, where it is pulled in) after installing it. A policy-rc.d that answers 101 forbids
-# that; the machine's own one, if any, comes back afterwards, however this script ends.
+# apt starts nginx (and apache2, where it is pulled in) after installing it. A policy-rc.d that answers 101
+# forbids that; the machine's own one, if any, comes back afterwards, however this script ends.
 policy=/usr/sbin/policy-rc.d
 policy_saved=
 policy_ours=no

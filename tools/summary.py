@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Sums JUnit result files into one line: "N passed, N failed, N skipped". Fails when anything failed or nothing ran.
+"""Sums JUnit result files into one line: "N passed, N failed, N skipped".
+
+Fails when anything failed or nothing ran.
 
     tools/summary.py FILE...                                       sum and print
     tools/summary.py --record FILE NAME passed|failed|skipped      write a file with that one result

@@ -13,7 +13,8 @@ mkdir -p build/results
 rm -f "$results"
 
 build() {
-  cmake --preset "$preset" && cmake --build --preset "$preset" --parallel "$jobs" ${TARGET:+--target "$TARGET"}
+  cmake --preset "$preset" &&
+    cmake --build --preset "$preset" --parallel "$jobs" ${TARGET:+--target "$TARGET"}
 }
 if ! build < /dev/null; then
   tools/summary.py --record "$results" "$preset: the build" failed
