@@ -3,7 +3,7 @@
 # The last line is "N passed, N failed, N skipped"; a build that fails is one failed test.
 # TARGET=name builds only that target. Results stay in build/results/PRESET.xml (JUnit).
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 
 preset=${1:?which preset of CMakePresets.json}
 shift
