@@ -57,7 +57,7 @@ THIRD_PARTY = re.compile(
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 BANNED_WORDS = {"Manager", "Helper", "Helpers", "Util", "Utils", "Impl"}
 TYPE_NAME = re.compile(
-    r"\b(?:class|struct|union|enum(?:\s+(?:class|struct))?|using|concept|namespace)\s+(\w+)")
+    r"\b(?:(?:class|struct|union|enum(?:\s+(?:class|struct))?|using|concept)\s+(?=[A-Z])|namespace\s+)(\w+)")
 # `struct Name : Base {`, but not `struct Name function() const {`.
 TYPE_HEADER = re.compile(
     r"\s*(template\s*<.*>\s*)?(typedef\s+)?(class|struct|union|enum)\b(?!.*\)\s*\w*\s*$)", re.DOTALL)
@@ -68,7 +68,8 @@ SLEEP = re.compile(r"\bsleep_(?:for|until)\b|\bu?sleep\(|\btime\.sleep\b")
 # Written in two halves, so that this file does not find itself.
 MARKER = re.compile(
     r"\b(?:TO" r"DO|FIX" r"ME|X" r"XX|HA" r"CK)\b|\bnot impl" r"emented\b|\bunimpl" r"emented\b"
-    r"|(?<!\.)\bplaceh" r"older\b(?!\s*=)|\bst" r"ub(?:bed|s)?\b"
+    r"|(?<!\.)\bplaceh" r"older\b(?!\s*=)|(?<![:/])\bst" r"ub(?:bed|s)?\b"
+    r"|^\s*(?:<{7}|>{7}) "  # a merge conflict, also after the formatter moved it
 )
 SIBLING = ".." + "/shared"
 MACHINE = re.compile(r"(?<![\w./~-])/(?:wo" r"rk|ro" r"ot)/\w")

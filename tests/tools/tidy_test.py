@@ -105,6 +105,10 @@ class TidyTest(unittest.TestCase):
                 self.fires("marker", "src/ws/a.cpp", f"// {word}: later\n")
         self.quiet("src/ws/a.cpp", "// stubborn peers, XXXL\n")
 
+    def test_what_a_merge_leaves_fires(self):
+        self.fires("marker", "src/ws/a.cpp", "<" * 7 + " HEAD\n")
+        self.fires("marker", "src/ws/a.cpp", "    " + ">" * 7 + " 12ab\n")
+
     def test_empty_names_fire(self):
         for text in ("class SessionManager {};\n", "struct UrlHelper;\n", "using FrameUtils = int;\n",
                      "class ConnectionImpl;\n", "namespace utils {}\n", "int get_size();\n"):
@@ -114,7 +118,7 @@ class TidyTest(unittest.TestCase):
 
     def test_names_of_others_are_quiet(self):
         self.quiet("src/ws/a.cpp", "auto* p = std::get_if<int>(&v);\nauto x = asio::get_x(y);\n")
-        self.quiet("src/ws/a.cpp", "class Implicit;\n")
+        self.quiet("src/ws/a.cpp", "class Implicit;\nusing con_manager_type = typename Base::con_manager_type;\n")
 
     def test_a_header_without_its_purpose_fires(self):
         self.fires("opening", "src/ws/a.hpp", "#pragma once\n\nint x;\n")
