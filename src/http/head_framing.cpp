@@ -26,13 +26,14 @@ std::optional<std::uint64_t> parse_length(std::string_view text) noexcept {
 
 /// Whether `chunked` occurs once in the list, at its end.
 bool ends_in_one_chunked(std::string_view list) noexcept {
+  const bool ends_in_comma = list.ends_with(',');
   std::size_t chunked = 0;
   bool last = false;
   while (!list.empty()) {
     last = equals_case_blind(cut_element(list), "chunked");
     chunked += last ? 1U : 0U;
   }
-  return last && chunked == 1;
+  return last && chunked == 1 && !ends_in_comma;
 }
 
 /// What the fields say; nullopt when they say nothing.
