@@ -1,7 +1,7 @@
 #pragma once
-/// Driver: carries bytes and time between a Transport and a machine. One slot of the loop's turn for each ready connection:
-/// read, receive, handle events, one gathered write. It knows no protocol: everything it calls is the machine's contract
-/// (docs/architecture.md).
+/// Driver: carries bytes and time between a Transport and a machine. One slot of the loop's turn for each
+/// ready connection: read, receive, handle events, one gathered write. It knows no protocol: everything it
+/// calls is the machine's contract (docs/architecture.md).
 
 #include <algorithm>
 #include <array>
@@ -32,8 +32,8 @@ struct DriverLimits {
 ///     std::size_t reply_bytes_max();      // polling and reading rest while so many bytes wait to be written
 ///     void handle_finished();             // the machine is done, or the transport lost; the last call
 ///
-/// and may call `schedule_flush()` from anywhere on the loop's thread after it gave the machine something to do.
-/// Thread rule: the loop's thread.
+/// and may call `schedule_flush()` from anywhere on the loop's thread after it gave the machine something to
+/// do. Thread rule: the loop's thread.
 template <class Derived>
 class Driver : public ReadyHandler, public Timer, public Task, public Destroyable {
  public:
@@ -164,8 +164,8 @@ class Driver : public ReadyHandler, public Timer, public Task, public Destroyabl
   }
 
   void end_slot() {
-    // Events first: a deadline or a resume may have left some, and what they send goes out with this write. Again
-    // after it, since it may have drained what was full, or ended the machine.
+    // Events first: a deadline or a resume may have left some, and what they send goes out with this write.
+    // Again after it, since it may have drained what was full, or ended the machine.
     do {
       poll_events();
       if (finished_) return;
@@ -206,7 +206,8 @@ class Driver : public ReadyHandler, public Timer, public Task, public Destroyabl
     transport_->want(read, write);
   }
 
-  /// Deadlines mostly move away from now, at every message. The timer stays where it is and looks again when it fires.
+  /// Deadlines mostly move away from now, at every message. The timer stays where it is and looks again when
+  /// it fires.
   void update_timer() {
     const std::optional<Time> due = machine().deadline();
     if (due && (!is_armed() || *due < when())) loop_->arm(*this, *due);

@@ -2,7 +2,7 @@
 /// The event loop: one epoll set, one timer wheel and one mailbox per thread. It carries readiness, time and
 /// posted work; it knows no protocol and never blocks in anything but its wait.
 
-#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,10 +11,11 @@
 #include "sinnet/base/error.hpp"
 #include "sinnet/base/random.hpp"
 #include "sinnet/base/time.hpp"
+#include "sinnet/io/link.hpp"
 
 namespace sinnet::io {
 
-/// Somebody who owns a descriptor watched by a loop.
+/// Somebody who owns a descriptor watched by a loop. One watcher watches one descriptor at a time.
 class Watcher {
  public:
   /// `events`: EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLERR | EPOLLRDHUP as epoll reported them.
@@ -24,43 +25,37 @@ class Watcher {
   ~Watcher() = default;
 };
 
-/// A deadline in the loop's wheel. Embed one per object that waits; an unarmed timer costs its fields only.
-/// Granularity 1 ms; never early. Not copyable or movable while armed. Destroying an armed timer disarms it.
-class Timer {
+/// A deadline in the loop's wheel. Embed one per object that waits; an unarmed timer costs its fields only
+/// (32 bytes). Granularity 1 ms; never early. Not copyable or movable. Destroying an armed timer disarms it.
+class Timer : private Link {
  public:
   Timer() = default;
-  Timer(const Timer&) = delete;
-  Timer& operator=(const Timer&) = delete;
-  virtual ~Timer();
+  virtual ~Timer() = default;
 
-  /// Unarmed when called; may arm itself again.
+  /// Unarmed when called; may arm itself again, and may destroy itself or any other timer.
   virtual void handle_timer() = 0;
-  [[nodiscard]] bool is_armed() const noexcept { return next_ != nullptr; }
+  [[nodiscard]] bool is_armed() const noexcept { return is_linked(); }
   /// When it is due; meaningful while armed.
   [[nodiscard]] Time when() const noexcept { return when_; }
 
  private:
   friend class TimerWheel;
-  Timer* next_ = nullptr;
-  Timer* previous_ = nullptr;
   Time when_{};
 };
 
 /// Work the loop does for somebody at a fixed place in the turn. Embedded by its owner and linked at most
 /// once, so queueing never allocates. Destroying a queued task takes it out of the queue.
-class Task {
+class Task : private Link {
  public:
   Task() = default;
-  Task(const Task&) = delete;
-  Task& operator=(const Task&) = delete;
-  virtual ~Task();
+  virtual ~Task() = default;
+
+  /// Not queued when called; may queue itself again, and may destroy itself or any other task.
   virtual void run_task() = 0;
-  [[nodiscard]] bool is_queued() const noexcept { return next_ != nullptr; }
+  [[nodiscard]] bool is_queued() const noexcept { return is_linked(); }
 
  private:
   friend class TaskQueue;
-  Task* next_ = nullptr;
-  Task* previous_ = nullptr;
 };
 
 /// Something whose destruction must wait for the end of the turn.
@@ -99,7 +94,8 @@ class Loop {
   virtual void run() = 0;
   /// One turn, waiting at most `max_wait` for something to do. Answers whether stop() was asked for.
   virtual bool run_once(Duration max_wait) = 0;
-  /// Any thread, any time, also inside a turn: run() returns after the current turn.
+  /// Any thread, any time, also inside a turn: run() returns after the current turn (or after its first, if
+  /// it was not running yet) and may then be called again; run_once() keeps answering true until then.
   virtual void stop() = 0;
 
   /// The time at the start of this turn (after its wait). Reading it costs nothing.
@@ -108,7 +104,9 @@ class Loop {
   [[nodiscard]] static Time read_clock();
 
   /// Watches `fd`, level-triggered unless `events` has EPOLLET. The watcher must stay until unwatch().
-  /// Events already fetched for a descriptor unwatched within the turn are dropped.
+  /// Events already fetched for a descriptor unwatched within the turn are dropped; events fetched before a
+  /// rewatch() are still delivered as they were. A descriptor watched with EPOLLEXCLUSIVE cannot be rewatched
+  /// (epoll_ctl(2)).
   virtual Result<> watch(int fd, std::uint32_t events, Watcher& watcher) = 0;
   virtual void rewatch(int fd, std::uint32_t events, Watcher& watcher) = 0;
   virtual void unwatch(int fd, Watcher& watcher) = 0;
@@ -117,8 +115,9 @@ class Loop {
   virtual void arm(Timer& timer, Time when) = 0;
   virtual void disarm(Timer& timer) = 0;
 
-  /// Runs the task once in this turn's flush phase (or the next turn's if that has passed). Deeper first.
-  /// Queueing a queued task changes nothing.
+  /// Runs the task once in this turn's flush phase (or the next turn's if the phase has passed or is at this
+  /// depth or below; that turn then does not wait). Deeper first; depths are 0..7. Queueing a queued task
+  /// changes nothing.
   virtual void flush_later(Task& task, unsigned depth = 0) = 0;
   /// Runs the task once at the start of the next turn, which then does not wait: for transports that hold
   /// decoded bytes.
@@ -130,7 +129,9 @@ class Loop {
   /// the loop only when the mailbox was empty. False when the mailbox is full or the loop is being destroyed;
   /// `work` is then dropped.
   virtual bool post(std::move_only_function<void()> work) = 0;
-  /// As post(), on a reserved lane that is never refused: for close, kick and control replies.
+  /// As post(), on a reserved lane that is never refused and overtakes what waits in the other one: for
+  /// close, kick and control replies. It is unbounded, so posters must be bounded by something else: at most
+  /// one item per connection or per control request.
   virtual void post_reserved(std::move_only_function<void()> work) = 0;
 
   /// The shared read buffer. Its contents mean nothing to the next connection of the turn.

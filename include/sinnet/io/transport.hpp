@@ -83,8 +83,8 @@ class Transport {
   virtual void detach() = 0;
   virtual Result<> attach(Loop& loop) = 0;
 
-  /// The address at the other end; of the family `Unix` with an empty path for an unnamed socket. By value, since ten
-  /// thousand idle connections should not each keep a string for it.
+  /// The address at the other end; of the family `Unix` with an empty path for an unnamed socket. By value,
+  /// since ten thousand idle connections should not each keep a string for it.
   [[nodiscard]] virtual SocketAddress peer_address() const = 0;
   /// Null unless TLS. Complete once the handshake is done (the first read or write that moves bytes says so).
   [[nodiscard]] virtual const TlsInfo* tls() const { return nullptr; }
