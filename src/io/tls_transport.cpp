@@ -360,7 +360,8 @@ void TlsTransport::shutdown_write() {
 bool TlsTransport::send_close_notify() {
   int returned = 1;
   if (unsent_record_ > 0) {
-    // The record must be completed before an alert may follow. Its plaintext is encrypted already and not looked at again.
+    // The record must be completed before an alert may follow. Its plaintext is encrypted already and not
+    // looked at again.
     std::size_t count = 0;
     returned = SSL_write_ex(ssl_.get(), record_scratch(), unsent_record_, &count) == 1 ? 1 : -1;
     if (returned == 1) unsent_record_ = 0;

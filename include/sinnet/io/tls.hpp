@@ -22,36 +22,36 @@ enum class TlsVersion : std::uint8_t { Tls12, Tls13 };
 
 /// Two PEM files. Encrypted keys are refused: a server has nobody to ask for the pass phrase.
 struct TlsCertificate {
-  std::string certificate_file;  ///< the leaf first, then the intermediates
-  std::string key_file;          ///< the leaf's private key; may be the same file
+  std::string certificate_file{};  ///< the leaf first, then the intermediates
+  std::string key_file{};          ///< the leaf's private key; may be the same file
 };
 
 /// A certificate for some of the names a server goes by.
 struct TlsNamedCertificate {
   /// "example.org", or "*.example.org" for exactly one label more. Case is ignored. Empty: the DNS names that
   /// the certificate itself is for. An exact name wins over a wildcard; then the earlier entry wins.
-  std::vector<std::string> names;
-  TlsCertificate certificate;
+  std::vector<std::string> names{};
+  TlsCertificate certificate{};
 };
 
 struct TlsServerOptions {
-  TlsCertificate certificate;                ///< for clients that name nothing, or a name nobody here goes by
-  std::vector<TlsNamedCertificate> by_name;  ///< chosen by the name the client sends (SNI, RFC 6066 3)
+  TlsCertificate certificate{};  ///< for clients that name nothing, or a name nobody here goes by
+  std::vector<TlsNamedCertificate> by_name{};  ///< chosen by the name the client sends (SNI, RFC 6066 3)
   /// PEM. Set: mutual TLS, clients without a certificate issued under one of these are refused, and nobody
   /// resumes a session (every connection proves its certificate anew). Empty: clients are not asked.
-  std::string client_ca_file;
+  std::string client_ca_file{};
   /// Protocols in the order of our preference, e.g. {"h2", "http/1.1"}. A client that offers some, but none
   /// of these, gets the fatal alert no_application_protocol (RFC 7301 3.2); one that offers none is served.
   /// Empty: not negotiated.
-  std::vector<std::string> alpn;
+  std::vector<std::string> alpn{};
   TlsVersion version_min = TlsVersion::Tls12;
 };
 
 struct TlsClientOptions {
-  std::string ca_file;         ///< PEM; these issuers instead of the system's. Empty: the system's
-  TlsCertificate certificate;  ///< shown to a server that asks (mutual TLS); empty names: none
+  std::string ca_file{};         ///< PEM; these issuers instead of the system's. Empty: the system's
+  TlsCertificate certificate{};  ///< shown to a server that asks (mutual TLS); empty names: none
   std::vector<std::string>
-      alpn;  ///< offered in this order; a server may ignore it (then TlsInfo::alpn is "")
+      alpn{};  ///< offered in this order; a server may ignore it (then TlsInfo::alpn is "")
   TlsVersion version_min = TlsVersion::Tls12;
   /// Accepts any certificate for any name. For tests and for looking at broken servers, never by default.
   bool insecure = false;
