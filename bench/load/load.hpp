@@ -99,8 +99,12 @@ class ReplyReader {
 
 // ---- window.cpp
 
-/// CPU seconds of a process from the scheduler's statistics: /proc/PID/task/*/schedstat, first field.
-double scheduled_s(int pid);
+/// A process in the scheduler's statistics: the sum over /proc/PID/task/*/schedstat.
+struct Scheduled {
+  double ran_s = 0;     // on a CPU
+  double waited_s = 0;  // ready, but another task had the CPU: tells of a machine that is not quiet
+};
+Scheduled scheduled(int pid);
 /// Resident bytes of a process.
 std::uint64_t resident_bytes(int pid);
 
@@ -128,7 +132,8 @@ class Window {
 
  private:
   struct Sample {
-    double at_s = 0, server_s = 0, own_s = 0, work = 0;
+    double at_s = 0, work = 0;
+    Scheduled server, own;
   };
   bool turn_over(double now, double work);
   Sample sample(double work) const;

@@ -11,24 +11,26 @@ namespace load {
 
 namespace {
 
-double scheduled_s_of_task(const std::string& path) {
+void add_task(const std::string& path, Scheduled& sum) {
   FILE* file = std::fopen(path.c_str(), "re");
-  if (file == nullptr) return 0;  // the thread has ended between listing and reading
-  unsigned long long nanoseconds = 0;
-  if (std::fscanf(file, "%llu", &nanoseconds) != 1) fail("no scheduler statistics in " + path);
+  if (file == nullptr) return;  // the thread has ended between listing and reading
+  unsigned long long ran_ns = 0, waited_ns = 0;
+  const int fields = std::fscanf(file, "%llu %llu", &ran_ns, &waited_ns);
   std::fclose(file);
-  return static_cast<double>(nanoseconds) * 1e-9;
+  if (fields != 2) return;  // it ended between opening and reading
+  sum.ran_s += static_cast<double>(ran_ns) * 1e-9;
+  sum.waited_s += static_cast<double>(waited_ns) * 1e-9;
 }
 
 }  // namespace
 
-double scheduled_s(int pid) {
+Scheduled scheduled(int pid) {
   const std::string folder = "/proc/" + std::to_string(pid) + "/task";
   DIR* tasks = opendir(folder.c_str());
   if (tasks == nullptr) fail_errno(folder);
-  double sum = 0;
+  Scheduled sum;
   while (const dirent* entry = readdir(tasks)) {
-    if (entry->d_name[0] != '.') sum += scheduled_s_of_task(folder + "/" + entry->d_name + "/schedstat");
+    if (entry->d_name[0] != '.') add_task(folder + "/" + entry->d_name + "/schedstat", sum);
   }
   closedir(tasks);
   return sum;
@@ -48,8 +50,8 @@ Window::Window(const Options& options) : options_(options), next_s_(now_s() + op
 Window::Sample Window::sample(double work) const {
   Sample taken;
   taken.work = work;
-  taken.own_s = scheduled_s(getpid());
-  if (options_.server_pid != 0) taken.server_s = scheduled_s(options_.server_pid);
+  taken.own = scheduled(getpid());
+  if (options_.server_pid != 0) taken.server = scheduled(options_.server_pid);
   taken.at_s = now_s();
   return taken;
 }
@@ -70,16 +72,20 @@ int Window::wait_ms() const { return std::max(1, static_cast<int>((next_s_ - now
 void Window::print(const std::string& extra) const {
   const double seconds = end_.at_s - begin_.at_s;
   const double work = end_.work - begin_.work;
-  const double server_s = end_.server_s - begin_.server_s;
+  const double server_s = end_.server.ran_s - begin_.server.ran_s;
   if (work <= 0) fail("nothing came back in the measured window");
   std::printf(
       "{\"mode\":\"%s\",\"connections\":%zu,\"depth\":%zu,\"bytes\":%zu,"
-      "\"messages\":%.2f,\"seconds\":%.6f,\"messages_per_s\":%.2f,\"load_busy\":%.4f",
+      "\"messages\":%.2f,\"seconds\":%.6f,\"messages_per_s\":%.2f,\"load_busy\":%.4f,\"load_waited\":%.4f",
       options_.mode.c_str(), options_.connections, options_.depth, options_.bytes, work, seconds,
-      work / seconds, (end_.own_s - begin_.own_s) / seconds);
+      work / seconds, (end_.own.ran_s - begin_.own.ran_s) / seconds,
+      (end_.own.waited_s - begin_.own.waited_s) / seconds);
   if (server_s > 0) {
-    std::printf(",\"server_cpu_s\":%.6f,\"server_busy\":%.4f,\"messages_per_server_cpu_s\":%.2f", server_s,
-                server_s / seconds, work / server_s);
+    std::printf(
+        ",\"server_cpu_s\":%.6f,\"server_busy\":%.4f,\"server_waited\":%.4f,\"messages_per_server_cpu_s\":%."
+        "2f",
+        server_s, server_s / seconds, (end_.server.waited_s - begin_.server.waited_s) / seconds,
+        work / server_s);
   }
   std::printf("%s}\n", extra.c_str());
   std::fflush(stdout);
