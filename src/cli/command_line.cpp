@@ -60,6 +60,9 @@ std::expected<Arguments, std::string> parse_arguments(const Verb& verb, std::spa
   std::vector<std::string> reversed(typed.rbegin(), typed.rend());  // what CLI11 wants of a vector
   try {
     app.parse(std::move(reversed));
+  } catch (const CLI::ArgumentMismatch&) {
+    // Of our kinds of options only one fails so: an option with a value, at the end of the line.
+    return std::unexpected(fmt::format("{} needs a value", typed.back()));
   } catch (const CLI::ParseError& error) {
     std::string message = error.what();
     std::ranges::replace(message, '\n', ' ');

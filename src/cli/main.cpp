@@ -39,7 +39,7 @@ const Verb* find_verb(std::string_view name) {
 }
 
 Exit unknown_command(std::string_view name) {
-  std::vector<std::string> names{"help", "version"};
+  std::vector<std::string> names{"help", "version", "--help", "--version"};
   for (const Verb* verb : verbs()) names.emplace_back(verb->name);
   const std::string_view kind = name.starts_with('-') ? "option" : "command";
   complain(fmt::format("unknown {} \"{}\"{}", kind, name, daemon::did_you_mean(name, names)));

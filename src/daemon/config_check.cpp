@@ -44,14 +44,15 @@ class Checker {
   bool is_set(const std::string& path) const { return loaded_.sources.contains(path); }
 
   void required(const Section& section, const std::string& prefix, const void* object, std::string_view type) {
+    const std::string header = section.shape == Section::Shape::List ? "[[" + section.name + "]]" : "[" + prefix + "]";
     for (const Key& key : section.keys) {
       if (!key.is_required || (!key.only_for.empty() && key.only_for != type)) continue;
       const std::string path = prefix + "." + key.name;
       const bool is_empty = is_set(path) && key.write(object) == "\"\"" && !had_problem(path);
       if (is_set(path) && !is_empty) continue;
       const bool for_type = !key.only_for.empty();
-      problem(path, fmt::format("{}: {} is missing{}", prefix, write_text(key.name),
-                                for_type ? fmt::format("; type {} needs it", write_text(type)) : ""));
+      problem(path, fmt::format("{} needs {}{}", header, write_text(key.name),
+                                for_type ? fmt::format(" for type {}", write_text(type)) : ""));
     }
   }
 
@@ -67,7 +68,7 @@ class Checker {
       const std::string prefix = "handler." + handler.name;
       const std::string type_path = prefix + ".type";
       if (!is_set(type_path)) {
-        problem(prefix, fmt::format("{}: \"type\" is missing", prefix));
+        problem(prefix, fmt::format("[{}] needs \"type\"", prefix));
         continue;
       }
       if (had_problem(type_path)) continue;
@@ -76,11 +77,11 @@ class Checker {
       for (const Key& key : section.keys) {
         const std::string path = prefix + "." + key.name;
         if (key.only_for.empty() || key.only_for == type || !is_set(path)) continue;
-        problem(path, fmt::format("{}: {} belongs to type {}; this handler's type is {}", prefix, write_text(key.name),
+        problem(path, fmt::format("[{}]: {} belongs to type {}; this handler's type is {}", prefix, write_text(key.name),
                                   write_text(key.only_for), write_text(type)));
       }
       const bool is_used = std::ranges::find(config_.routes, handler.name, &RouteConfig::handler) != config_.routes.end();
-      if (!is_used) warning(prefix, fmt::format("{}: no route uses it", prefix));
+      if (!is_used) warning(prefix, fmt::format("no route uses [{}]", prefix));
     }
   }
 

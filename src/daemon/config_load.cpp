@@ -137,10 +137,15 @@ class Loader {
 
   void unknown_at_root(const Member& member) {
     const Value::List* list = member.value.list();
+    const std::vector<std::string> children = children_of({});
     const bool is_list = list != nullptr && !list->empty() && list->front().table() != nullptr;
     if (member.value.table() != nullptr || is_list) {
-      problem(member.source, fmt::format("unknown section {}{}{}{}", is_list ? "[[" : "[", member.key, is_list ? "]]" : "]",
-                                         did_you_mean(member.key, children_of({}), "[", "]")));
+      const auto meant = nearest(member.key, children);
+      const Section* section = meant ? find_section(*meant) : nullptr;
+      const bool means_list = section != nullptr && section->shape == Section::Shape::List;
+      problem(member.source,
+              fmt::format("unknown section {}{}{}{}", is_list ? "[[" : "[", member.key, is_list ? "]]" : "]",
+                          did_you_mean(member.key, children, means_list ? "[[" : "[", means_list ? "]]" : "]")));
     } else {
       problem(member.source, fmt::format("unknown key {} outside of any section{}", write_text(member.key),
                                          advice(member.key, nullptr, {})));

@@ -10,7 +10,7 @@
 namespace sinnet::daemon {
 namespace {
 
-/// Where the documentation begins: most `key = value` end before it, and the lines stay readable in 120 columns.
+/// Where the documentation begins: most `key = value` end before it.
 constexpr std::size_t doc_column = 36;
 
 std::string documented(std::string line, const Key& key) {
