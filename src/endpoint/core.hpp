@@ -1,0 +1,58 @@
+#pragma once
+/// Server::Core: what the shards of a server share. Everything here is immutable after start(), or atomic, or locks.
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "endpoint/admission.hpp"
+#include "endpoint/forwarded.hpp"
+#include "endpoint/origin.hpp"
+#include "endpoint/router.hpp"
+#include "sinnet/endpoint/server.hpp"
+
+namespace sinnet::endpoint {
+
+class Shard;
+
+/// A listening socket before it is spread over the shards.
+struct ListenPoint {
+  std::unique_ptr<io::Listener> listener;
+  ListenerOptions options;
+};
+
+struct Server::Core {
+  explicit Core(ServerOptions server_options);
+  ~Core();
+
+  /// The shard a channel's publications are ordered by.
+  [[nodiscard]] Shard& home_of(std::string_view channel);
+  /// The shard with the fewest connections, for sockets that the kernel does not spread.
+  [[nodiscard]] Shard& least_loaded();
+  void count_shard_done();
+
+  ServerOptions options;
+  Router router;
+  OriginPolicy origins;
+  HostPolicy hosts;
+  TrustedProxies trusted;
+  std::vector<ListenPoint> listen_points;
+  std::vector<std::unique_ptr<Shard>> shards;
+  std::vector<std::jthread> threads;
+  std::uint64_t channel_key = 0;  ///< keys the hash that spreads channels: their names come from peers
+
+  std::atomic<std::size_t> connections = 0;
+  AddressCounter connections_per_ip;
+  AddressCounter handshakes_per_ip;
+
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t shards_running = 0;  ///< guarded by `mutex`
+  bool is_started = false;         ///< guarded by `mutex`
+};
+
+}  // namespace sinnet::endpoint

@@ -1,0 +1,113 @@
+#pragma once
+/// Shard: one loop of a server with its connections, its slice of the channels and its listeners. What happens on a shard
+/// happens on its thread; other threads reach it through its loop's mailbox.
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "endpoint/channels.hpp"
+#include "endpoint/core.hpp"
+#include "endpoint/http_session.hpp"
+#include "endpoint/server_connection.hpp"
+#include "sinnet/io/listener.hpp"
+#include "sinnet/io/loop.hpp"
+#include "sinnet/ws/resources.hpp"
+
+namespace sinnet::endpoint {
+
+class ProxyPreface;
+
+/// A client on its way in, before anything was read.
+struct Arrival {
+  std::unique_ptr<io::Transport> transport;
+  const ListenerOptions* listener = nullptr;
+  std::string forwarded_host;  ///< by a PROXY header; empty: the transport's peer
+  AddressTicket address_ticket;
+  AddressTicket handshake_ticket;
+  TotalTicket total_ticket;
+  Time since;
+};
+
+class Shard {
+ public:
+  Shard(Server::Core& core, unsigned index, std::unique_ptr<io::Loop> loop);
+  ~Shard();
+
+  [[nodiscard]] io::Loop& loop() noexcept { return *loop_; }
+  [[nodiscard]] Server::Core& core() noexcept { return *core_; }
+  [[nodiscard]] ws::Resources& resources() noexcept { return resources_; }
+  [[nodiscard]] Channels& channels() noexcept { return channels_; }
+  [[nodiscard]] ServerObserver& observer() noexcept { return *core_->options.observer; }
+
+  // ---- any thread
+  [[nodiscard]] std::size_t load() const noexcept { return load_.load(std::memory_order_relaxed); }
+
+  // ---- before the thread runs
+  Result<> add_port(std::unique_ptr<io::Listener> listener, const ListenerOptions& options);
+
+  // ---- the shard's thread
+  void run();
+  void enter(int fd, const io::SocketAddress& peer, const ListenerOptions& listener);
+  void begin_http(Arrival arrival);
+  /// Writes a whole response and closes, with nothing more read.
+  void answer_and_close(std::unique_ptr<io::Transport> transport, std::string response);
+
+  [[nodiscard]] ServerConnection& open(std::unique_ptr<io::Transport> transport, OpeningRequest request);
+  void close(ServerConnection& connection);
+  void close(HttpSession& session);
+  void close(ProxyPreface& preface);
+  [[nodiscard]] ServerConnection* find(ConnectionId id) noexcept;
+
+  /// Publishes in the one order of the channel: on its home shard first, then from there on all others.
+  void publish(std::string_view channel, const ws::SharedFrame& frame, ConnectionId except);
+  /// As the home shard.
+  void publish_ordered(const std::string& channel, const ws::SharedFrame& frame, ConnectionId except);
+
+  void drain(Time until);
+  void stop();
+
+  struct Counters {
+    std::atomic<std::uint64_t> accepted = 0;
+    std::atomic<std::uint64_t> refused = 0;
+    std::atomic<std::uint64_t> publications_dropped = 0;
+    std::atomic<std::size_t> connections = 0;
+  };
+  [[nodiscard]] Counters& counters() noexcept { return counters_; }
+
+ private:
+  class Port;
+  class DrainTimer;
+  struct Slot {
+    ServerConnection* connection = nullptr;
+    std::uint32_t generation = 1;
+    std::uint32_t next_free = 0;
+  };
+
+  [[nodiscard]] bool admit(Arrival& arrival, const io::SocketAddress& peer);
+  void arrived(int fd, const io::SocketAddress& peer, const ListenerOptions& listener);
+  void note_gone();
+  void end_all();
+
+  Server::Core* core_;
+  unsigned index_;
+  std::unique_ptr<io::Loop> loop_;
+  ws::Resources resources_;
+  Channels channels_;
+  std::vector<std::unique_ptr<Port>> ports_;
+  std::vector<Slot> slots_;
+  std::uint32_t free_slot_ = no_slot;
+  // Short-lived, so owned here rather than in slots: the unordered set's keys are our own addresses.
+  std::unordered_set<HttpSession*> http_sessions_;
+  std::unordered_set<ProxyPreface*> prefaces_;
+  std::unique_ptr<DrainTimer> drain_timer_;
+  bool is_draining_ = false;
+  std::atomic<std::size_t> load_ = 0;
+  Counters counters_;
+
+  static constexpr std::uint32_t no_slot = UINT32_MAX;
+};
+
+}  // namespace sinnet::endpoint
