@@ -28,7 +28,7 @@ struct Parts {
   std::string connection = "Connection: Upgrade\r\n";
   std::string key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
   std::string version = "Sec-WebSocket-Version: 13\r\n";
-  std::string more;
+  std::string more = {};
 
   [[nodiscard]] http::RequestHead head() const {
     return request(start + "\r\nHost: server.example.com\r\n" + upgrade + connection + key + version + more +

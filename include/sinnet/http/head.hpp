@@ -216,7 +216,7 @@ struct HeadLimits {
 /// sent.
 struct HeadError {
   int status = 400;  ///< what to answer: 400, 414, 431, 501 or 505; 502 when it was a response that was bad
-  std::string_view reason;
+  std::string_view reason = {};
 
   friend bool operator==(const HeadError&, const HeadError&) = default;
 };
@@ -319,8 +319,8 @@ struct RequestLine {
 
 /// The start line of a response to write.
 struct StatusLine {
-  int status = 200;         ///< 100–999
-  std::string_view reason;  ///< empty: reason_of(status)
+  int status = 200;              ///< 100–999
+  std::string_view reason = {};  ///< empty: reason_of(status)
 };
 
 /// Appends an HTTP/1.1 head with the fields in their order and the blank line. Answers InvalidArgument, and

@@ -28,7 +28,7 @@ namespace sinnet::ws {
 struct DeflateOffer {
   bool server_no_context_takeover = false;
   bool client_no_context_takeover = false;
-  std::optional<std::uint8_t> server_max_window_bits;  ///< 8–15: the largest window we may compress with
+  std::optional<std::uint8_t> server_max_window_bits = {};  ///< 8–15: the largest window we may compress with
   /// the client understands client_max_window_bits in the answer
   bool client_window_bits_allowed = false;
   std::uint8_t client_max_window_bits = 15;  ///< 8–15: the largest window it will use
@@ -43,15 +43,15 @@ struct DeflateOffer {
 struct UpgradeRequest {
   std::string_view key;
   /// in the client's order of preference, each a token, no two the same
-  std::vector<std::string_view> protocols;
-  std::vector<DeflateOffer> deflate_offers;  ///< in the client's order of preference
+  std::vector<std::string_view> protocols = {};
+  std::vector<DeflateOffer> deflate_offers = {};  ///< in the client's order of preference
 };
 
 /// An answer other than 101 that the handshake itself demands. Everything is static text.
 struct Refusal {
   int status = 400;
-  std::span<const http::Field> headers;
-  std::string_view reason;  ///< one line without its end; becomes the body
+  std::span<const http::Field> headers = {};
+  std::string_view reason = {};  ///< one line without its end; becomes the body
 };
 
 /// A request may offer at most so many subprotocols: comparing them all with each other stays cheap, and no
@@ -85,9 +85,9 @@ inline constexpr std::size_t protocols_max = 100;
 
 /// What a server answers with its 101.
 struct Acceptance {
-  std::string_view protocol;                 ///< empty: none
-  std::optional<DeflateParameters> deflate;  ///< from negotiate_deflate
-  std::span<const http::Field> headers;      ///< the application's own
+  std::string_view protocol = {};                 ///< empty: none
+  std::optional<DeflateParameters> deflate = {};  ///< from negotiate_deflate
+  std::span<const http::Field> headers = {};      ///< the application's own
 };
 
 /// The whole 101 head (RFC 6455 4.2.2). Answers InvalidArgument when the protocol was not offered, or a
@@ -112,11 +112,12 @@ struct Acceptance {
 struct UpgradeOptions {
   /// `example.com` or `[::1]:8080`; the port is left out when it is the scheme's own
   std::string host;
-  std::string target = "/";            ///< path and query, as on the wire
-  std::vector<std::string> protocols;  ///< tokens, no two the same, in order of preference
-  DeflateOptions deflate;              ///< offered when enabled
-  std::string origin;                  ///< empty: none is sent
-  std::vector<std::pair<std::string, std::string>> headers;  ///< names and values of the application's own
+  std::string target = "/";                 ///< path and query, as on the wire
+  std::vector<std::string> protocols = {};  ///< tokens, no two the same, in order of preference
+  DeflateOptions deflate = {};              ///< offered when enabled
+  std::string origin = {};                  ///< empty: none is sent
+  std::vector<std::pair<std::string, std::string>> headers =
+      {};  ///< names and values of the application's own
 };
 
 /// An opening handshake ready to send.
@@ -132,8 +133,8 @@ struct UpgradeAttempt {
 
 /// What both sides agreed on.
 struct Agreement {
-  std::string_view protocol;  ///< empty: none; a view of the response head
-  std::optional<DeflateParameters> deflate;
+  std::string_view protocol = {};  ///< empty: none; a view of the response head
+  std::optional<DeflateParameters> deflate = {};
 };
 
 /// Why an answer does not open the connection.
@@ -150,8 +151,8 @@ struct AcceptError {
     Body,      ///< RFC 9110 8.6: a 101 that announces a body
   };
   Kind kind = Kind::Status;
-  int status = 0;           ///< the response's
-  std::string_view reason;  ///< static text with the rule's section
+  int status = 0;                ///< the response's
+  std::string_view reason = {};  ///< static text with the rule's section
 };
 
 /// RFC 6455 4.1, the client's checks of the answer to what write_upgrade_request made. `key` is the
