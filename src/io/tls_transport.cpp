@@ -125,54 +125,47 @@ const bio_method_st* TlsTransport::bio_method() {
   static const BIO_METHOD* const method = [] {
     BIO_METHOD* made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "sinnet transport");
     if (made == nullptr) throw std::bad_alloc();
-    BIO_meth_set_read_ex(made, bio_read);
-    BIO_meth_set_write_ex(made, bio_write);
+    BIO_meth_set_read(made, bio_read);
+    BIO_meth_set_write(made, bio_write);
     BIO_meth_set_ctrl(made, bio_control);
     return made;
   }();
   return method;
 }
 
-int TlsTransport::bio_read(bio_st* bio, char* into, std::size_t size, std::size_t* got) {
+// Not the `_ex` kind: those may only answer 0, which SSL_shutdown takes for "sent" when its alert was cut
+// short (OpenSSL 3.0).
+int TlsTransport::bio_read(bio_st* bio, char* into, int size) {
   auto& self = *static_cast<TlsTransport*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
-  *got = 0;
   if (self.inner_eof_) return 0;
+  if (size <= 0) return -1;
+  const auto asked = static_cast<std::size_t>(size);
+  IoResult result;  // Blocked
   // A short read has emptied the inner transport: asking again would only cost a system call that says so.
-  if (self.inner_drained_) {
-    BIO_set_retry_read(bio);
-    return 0;
-  }
-  const IoResult result = self.inner_->read({reinterpret_cast<std::byte*>(into), size});
+  if (!self.inner_drained_) result = self.inner_->read({reinterpret_cast<std::byte*>(into), asked});
   switch (result.status) {
-    case IoStatus::Ok:
-      self.inner_drained_ = result.bytes < size;
-      *got = result.bytes;
-      return 1;
+    case IoStatus::Ok: self.inner_drained_ = result.bytes < asked; return static_cast<int>(result.bytes);
     case IoStatus::Blocked:
       self.inner_drained_ = true;
       BIO_set_retry_read(bio);
-      return 0;
+      return -1;
     case IoStatus::Eof: self.inner_eof_ = true; return 0;
-    case IoStatus::Error: self.inner_errno_ = result.errno_value; return 0;
+    case IoStatus::Error: self.inner_errno_ = result.errno_value; return -1;
   }
   std::unreachable();
 }
 
-int TlsTransport::bio_write(bio_st* bio, const char* data, std::size_t size, std::size_t* taken) {
+int TlsTransport::bio_write(bio_st* bio, const char* data, int size) {
   auto& self = *static_cast<TlsTransport*>(BIO_get_data(bio));
   BIO_clear_retry_flags(bio);
-  *taken = 0;
-  if (self.inner_full_) {
-    BIO_set_retry_write(bio);
-    return 0;
-  }
-  const Slice slice{data, size};
-  const IoResult result = self.inner_->write({&slice, 1});
+  if (size <= 0) return -1;
+  const Slice slice{data, static_cast<std::size_t>(size)};
+  IoResult result;  // Blocked
+  if (!self.inner_full_) result = self.inner_->write({&slice, 1});
   if (result.status == IoStatus::Ok) {
-    self.inner_full_ = result.bytes < size;
-    *taken = result.bytes;
-    return 1;
+    self.inner_full_ = result.bytes < slice.size;
+    return static_cast<int>(result.bytes);
   }
   if (result.status == IoStatus::Blocked) {
     self.inner_full_ = true;
@@ -180,7 +173,7 @@ int TlsTransport::bio_write(bio_st* bio, const char* data, std::size_t size, std
   } else {
     self.inner_errno_ = result.errno_value == 0 ? EPIPE : result.errno_value;
   }
-  return 0;
+  return -1;
 }
 
 // ---- reading and writing

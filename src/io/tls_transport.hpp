@@ -62,8 +62,8 @@ class TlsTransport final : public Transport, private ReadyHandler {
   };
 
   static const bio_method_st* bio_method();
-  static int bio_read(bio_st* bio, char* into, std::size_t size, std::size_t* got);
-  static int bio_write(bio_st* bio, const char* data, std::size_t size, std::size_t* taken);
+  static int bio_read(bio_st* bio, char* into, int size);
+  static int bio_write(bio_st* bio, const char* data, int size);
 
   void handle_ready(bool readable, bool writable) override;
   void report_held();
