@@ -1,6 +1,6 @@
 #pragma once
-/// Admission: how many connections there may be, in all and for each client address. Counts only; who refuses how is the
-/// shard's business.
+/// Admission: how many connections there may be, in all and for each client address. Counts only; who refuses
+/// how is the shard's business.
 
 #include <atomic>
 #include <cstddef>
@@ -13,7 +13,8 @@
 
 namespace sinnet::endpoint {
 
-/// Counts one kind of thing for each address. Any thread. An ordered map, so that nobody can choose colliding keys.
+/// Counts one kind of thing for each address. Any thread. An ordered map, so that nobody can choose colliding
+/// keys.
 class AddressCounter {
  public:
   explicit AddressCounter(std::size_t max) : max_(max) {}

@@ -15,6 +15,7 @@ struct Channels::Channel {
   std::vector<Subscriber> subscribers;
 };
 
+Channels::Channels() = default;
 Channels::~Channels() = default;
 
 void Channels::join(ServerConnection& connection, std::string_view name) {
@@ -25,8 +26,9 @@ void Channels::join(ServerConnection& connection, std::string_view name) {
   }
   Channel& channel = place->second;
   std::vector<Membership>& memberships = connection.memberships();
-  const bool is_in = std::any_of(memberships.begin(), memberships.end(),
-                                 [&](const Membership& membership) { return membership.channel == &channel; });
+  const bool is_in = std::any_of(memberships.begin(), memberships.end(), [&](const Membership& membership) {
+    return membership.channel == &channel;
+  });
   if (is_in) return;
   memberships.push_back({&channel, channel.subscribers.size()});
   channel.subscribers.push_back({&connection, memberships.size() - 1});
@@ -47,14 +49,16 @@ void Channels::remove(Membership membership) {
 
 void Channels::leave(ServerConnection& connection, std::string_view name) {
   std::vector<Membership>& memberships = connection.memberships();
-  const auto place = std::find_if(memberships.begin(), memberships.end(),
-                                  [&](const Membership& membership) { return membership.channel->name == name; });
+  const auto place = std::find_if(memberships.begin(), memberships.end(), [&](const Membership& membership) {
+    return membership.channel->name == name;
+  });
   if (place == memberships.end()) return;
   const Membership gone = *place;
   *place = memberships.back();
   memberships.pop_back();
   if (place != memberships.end()) {
-    place->channel->subscribers[place->position].position = static_cast<std::size_t>(place - memberships.begin());
+    place->channel->subscribers[place->position].position =
+        static_cast<std::size_t>(place - memberships.begin());
   }
   remove(gone);
 }
@@ -71,7 +75,8 @@ void Channels::leave_all(ServerConnection& connection) {
 std::size_t Channels::deliver(std::string_view name, const ws::SharedFrame& frame, ConnectionId except) {
   const auto place = channels_.find(name);
   if (place == channels_.end()) return 0;
-  // By index: sending may close a slow subscriber, but its membership ends only when it is destroyed, at the turn's end.
+  // By index: sending may close a slow subscriber, but its membership ends only when it is destroyed, at the
+  // turn's end.
   std::size_t reached = 0;
   auto& subscribers = place->second.subscribers;
   for (std::size_t i = 0; i < subscribers.size(); ++i) {

@@ -25,7 +25,7 @@ class Channels {
     std::size_t position = 0;  ///< in the channel's subscribers
   };
 
-  Channels() = default;
+  Channels();
   Channels(const Channels&) = delete;
   Channels& operator=(const Channels&) = delete;
   ~Channels();

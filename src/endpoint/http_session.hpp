@@ -1,6 +1,6 @@
 #pragma once
-/// HttpSession: the HTTP/1.1 phase of a connection: plain requests answered, and the request that becomes a WebSocket
-/// found, judged by policy and handed on. It knows routes; it never reads a WebSocket frame.
+/// HttpSession: the HTTP/1.1 phase of a connection: plain requests answered, and the request that becomes a
+/// WebSocket found, judged by policy and handed on. It knows routes; it never reads a WebSocket frame.
 
 #include <memory>
 #include <string>
@@ -11,6 +11,7 @@
 #include "endpoint/static_files.hpp"
 #include "sinnet/http/server_connection.hpp"
 #include "sinnet/io/driver.hpp"
+#include "sinnet/ws/handshake.hpp"
 
 namespace sinnet::endpoint {
 

@@ -23,7 +23,8 @@ bool is_name(std::string_view text) noexcept {
 
 Result<PathPattern> PathPattern::parse(std::string_view text) {
   const auto bad = [&](std::string_view why) {
-    return fail(ErrorCode::InvalidArgument, "path pattern \"" + std::string(text) + "\": " + std::string(why));
+    return fail(ErrorCode::InvalidArgument,
+                "path pattern \"" + std::string(text) + "\": " + std::string(why));
   };
   if (!text.starts_with('/')) return bad("must begin with a slash");
   PathPattern pattern;
@@ -85,7 +86,8 @@ bool matches_host(std::string_view pattern, std::string_view host) noexcept {
   if (pattern.empty()) return true;
   if (!pattern.starts_with("*.")) return http::equals_case_blind(pattern, host);
   const std::string_view suffix = pattern.substr(1);
-  return host.size() > suffix.size() && http::equals_case_blind(host.substr(host.size() - suffix.size()), suffix);
+  return host.size() > suffix.size() &&
+         http::equals_case_blind(host.substr(host.size() - suffix.size()), suffix);
 }
 
 Route& Router::at(std::string_view host, const PathPattern& pattern) {
@@ -105,7 +107,8 @@ RouteMatch Router::find(std::string_view host, std::string_view path, RouteKind 
   RouteMatch match;
   for (const auto& route : routes_) {
     const bool serves = kind == RouteKind::WebSocket ? route->handler != nullptr : route->has_http();
-    if (!serves || !matches_host(route->host, host) || !route->pattern.match(path, match.parameters)) continue;
+    if (!serves || !matches_host(route->host, host) || !route->pattern.match(path, match.parameters))
+      continue;
     match.route = route.get();
     return match;
   }

@@ -1,5 +1,6 @@
 #pragma once
-/// Router: from host and path to a route, the most specific pattern first. Pure; immutable once the server runs.
+/// Router: from host and path to a route, the most specific pattern first. Pure; immutable once the server
+/// runs.
 
 #include <memory>
 #include <string>
@@ -26,7 +27,8 @@ class PathPattern {
   [[nodiscard]] bool match(std::string_view path, PathParameters& parameters) const;
   /// What "*" stands for, or the whole path for a pattern without one.
   [[nodiscard]] std::string_view rest_of(std::string_view path) const noexcept;
-  /// Sorts the more specific before the less: literal segments before names before prefixes, longer before shorter.
+  /// Sorts the more specific before the less: literal segments before names before prefixes, longer before
+  /// shorter.
   [[nodiscard]] bool is_before(const PathPattern& other) const noexcept;
   [[nodiscard]] bool is_prefix() const noexcept { return is_prefix_; }
 

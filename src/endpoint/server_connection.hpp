@@ -1,6 +1,6 @@
 #pragma once
-/// ServerConnection: one WebSocket of a server: its machine on its transport, its opening, its channels. It applies the
-/// limits of a connection and calls the handler; it parses nothing.
+/// ServerConnection: one WebSocket of a server: its machine on its transport, its opening, its channels. It
+/// applies the limits of a connection and calls the handler; it parses nothing.
 
 #include <memory>
 #include <string>
@@ -26,21 +26,24 @@ struct OpeningRequest {
   PathParameters parameters;
   const Route* route = nullptr;
   std::optional<ws::DeflateParameters> deflate;
-  std::string forwarded_host;   ///< the client's address by a trusted proxy's word; empty: the transport's peer
+  std::string
+      forwarded_host;  ///< the client's address by a trusted proxy's word; empty: the transport's peer
   AddressTicket address_ticket;
   TotalTicket total_ticket;
-  Buffer rest;                  ///< bytes that came behind the head
+  Buffer rest;  ///< bytes that came behind the head
 };
 
 /// Alive from the opening until handle_finished; then destroyed at the end of the turn.
 class ServerConnection final : public Connection, public io::Driver<ServerConnection> {
  public:
-  ServerConnection(Shard& shard, ConnectionId id, std::unique_ptr<io::Transport> transport, OpeningRequest request);
+  ServerConnection(Shard& shard, ConnectionId id, std::unique_ptr<io::Transport> transport,
+                   OpeningRequest request);
   ~ServerConnection() override;
 
   /// Asks the handler. May destroy nothing: a refused connection ends at the turn's end.
   void begin();
-  /// A message of somebody else. False when it is closing, or its queue is full (then it is closed as too slow).
+  /// A message of somebody else. False when it is closing, or its queue is full (then it is closed as too
+  /// slow).
   bool send_from_others(const ws::SharedFrame& frame);
   /// The server goes away.
   void drain();

@@ -1,6 +1,6 @@
 #pragma once
-/// Shard: one loop of a server with its connections, its slice of the channels and its listeners. What happens on a shard
-/// happens on its thread; other threads reach it through its loop's mailbox.
+/// Shard: one loop of a server with its connections, its slice of the channels and its listeners. What
+/// happens on a shard happens on its thread; other threads reach it through its loop's mailbox.
 
 #include <atomic>
 #include <memory>
@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "endpoint/channels.hpp"
-#include "endpoint/core.hpp"
 #include "endpoint/http_session.hpp"
 #include "endpoint/server_connection.hpp"
+#include "endpoint/server_core.hpp"
 #include "sinnet/io/listener.hpp"
 #include "sinnet/io/loop.hpp"
 #include "sinnet/ws/resources.hpp"
@@ -33,11 +33,11 @@ struct Arrival {
 
 class Shard {
  public:
-  Shard(Server::Core& core, unsigned index, std::unique_ptr<io::Loop> loop);
+  Shard(ServerCore& core, unsigned index, std::unique_ptr<io::Loop> loop);
   ~Shard();
 
   [[nodiscard]] io::Loop& loop() noexcept { return *loop_; }
-  [[nodiscard]] Server::Core& core() noexcept { return *core_; }
+  [[nodiscard]] ServerCore& core() noexcept { return *core_; }
   [[nodiscard]] ws::Resources& resources() noexcept { return resources_; }
   [[nodiscard]] Channels& channels() noexcept { return channels_; }
   [[nodiscard]] ServerObserver& observer() noexcept { return *core_->options.observer; }
@@ -59,6 +59,8 @@ class Shard {
   void close(ServerConnection& connection);
   void close(HttpSession& session);
   void close(ProxyPreface& preface);
+  /// The PROXY header is read: on to TLS and HTTP.
+  void hand_over(ProxyPreface& preface, Arrival arrival);
   [[nodiscard]] ServerConnection* find(ConnectionId id) noexcept;
 
   /// Publishes in the one order of the channel: on its home shard first, then from there on all others.
@@ -91,7 +93,7 @@ class Shard {
   void note_gone();
   void end_all();
 
-  Server::Core* core_;
+  ServerCore* core_;
   unsigned index_;
   std::unique_ptr<io::Loop> loop_;
   ws::Resources resources_;

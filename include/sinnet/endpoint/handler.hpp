@@ -1,6 +1,7 @@
 #pragma once
-/// Handler and Connection: how a program reacts to WebSockets. Every built-in kind, the daemon's loaded ones and the
-/// callbacks of a small program are Handlers; a Connection is what they act on, whichever carrier or role is behind it.
+/// Handler and Connection: how a program reacts to WebSockets. Every built-in kind, the daemon's loaded ones
+/// and the callbacks of a small program are Handlers; a Connection is what they act on, whichever carrier or
+/// role is behind it.
 
 #include <cstdint>
 #include <functional>
@@ -29,8 +30,8 @@ namespace sinnet::endpoint {
 /// Names a connection of a server for as long as it lives, and no other one after it. Not a secret.
 enum class ConnectionId : std::uint64_t {};
 
-/// A message, or (with Delivery::Pieces) a part of one. `payload` lives until the handler returns; handing it to `send`
-/// within that time costs no copy.
+/// A message, or (with Delivery::Pieces) a part of one. `payload` lives until the handler returns; handing it
+/// to `send` within that time costs no copy.
 struct Message {
   ws::MessageKind kind = ws::MessageKind::Text;
   Bytes payload{};
@@ -43,12 +44,14 @@ struct Message {
 /// How a WebSocket ended.
 struct CloseInfo {
   ws::CloseCode code = ws::CloseCode::Abnormal;
-  std::string_view reason{};   ///< the peer's words, or which rule it broke, or what happened; until the call returns
+  std::string_view
+      reason{};  ///< the peer's words, or which rule it broke, or what happened; until the call returns
   bool was_clean = false;      ///< both sides exchanged Close frames
   bool was_violation = false;  ///< the peer broke the protocol; `code` is what we answered
 };
 
-/// What was asked for when a client opened the connection. Lives until the opening is answered; copy what is needed later.
+/// What was asked for when a client opened the connection. Lives until the opening is answered; copy what is
+/// needed later.
 struct OpenRequest {
   const http::RequestHead* head = nullptr;  ///< null on a connection we opened ourselves
   std::string_view path;                    ///< decoded once and normalised
@@ -56,17 +59,17 @@ struct OpenRequest {
   /// Values of the route's "{name}" segments, in their order.
   std::span<const std::pair<std::string, std::string>> parameters;
   std::span<const std::string_view> protocols;  ///< offered by the client, in its order
-  std::string_view protocol;                    ///< the one the route and the client have in common; "" for none
+  std::string_view protocol;  ///< the one the route and the client have in common; "" for none
 };
 
 /// How to accept: what the route decided unless said otherwise.
 struct Accept {
-  std::optional<std::string_view> protocol;          ///< one of those offered
-  std::span<const http::Field> headers{};            ///< extra ones for the 101
+  std::optional<std::string_view> protocol;  ///< one of those offered
+  std::span<const http::Field> headers{};    ///< extra ones for the 101
 };
 
-/// One WebSocket. Valid from Handler::open until Handler::close returns; on the loop's thread only. From other threads use
-/// Server::post with the id.
+/// One WebSocket. Valid from Handler::open until Handler::close returns; on the loop's thread only. From
+/// other threads use Server::post with the id.
 class Connection {
  public:
   Connection() = default;
@@ -79,16 +82,19 @@ class Connection {
   // ---- the opening
   /// Null once the opening is answered.
   [[nodiscard]] virtual const OpenRequest* request() const noexcept = 0;
-  /// Lets the client in. Happens by itself when Handler::open returns without having answered or asked for time, and with
-  /// the first send. Answers InvalidArgument, and changes nothing, for headers or a protocol that cannot stand there.
+  /// Lets the client in. Happens by itself when Handler::open returns without having answered or asked for
+  /// time, and with the first send. Answers InvalidArgument, and changes nothing, for headers or a protocol
+  /// that cannot stand there.
   virtual Result<> accept(const Accept& how = {}) = 0;
   /// Answers the request with an HTTP response instead. Handler::close is not called.
   virtual void refuse(int status, std::span<const http::Field> headers = {}, std::string_view body = {}) = 0;
-  /// The answer comes later, by accept() or refuse(); if not in time, the client gets 503 and the handler close().
+  /// The answer comes later, by accept() or refuse(); if not in time, the client gets 503 and the handler
+  /// close().
   virtual void answer_later(Duration timeout) = 0;
 
   // ---- messages
-  /// Answers how many bytes wait for this peer, or why nothing was sent. Handler::drained follows once they are few again.
+  /// Answers how many bytes wait for this peer, or why nothing was sent. Handler::drained follows once they
+  /// are few again.
   virtual ws::SendResult send(ws::MessageKind kind, Bytes payload) = 0;
   virtual ws::SendResult send(ws::MessageKind kind, Buffer&& payload) = 0;
   virtual ws::SendResult send(const ws::SharedFrame& frame) = 0;
@@ -102,7 +108,8 @@ class Connection {
   /// Bytes that wait for this peer, and how many more fit below the configured send queue.
   [[nodiscard]] virtual std::size_t waiting_bytes() const noexcept = 0;
   [[nodiscard]] virtual std::size_t room_bytes() const noexcept = 0;
-  /// No message is handed over and nothing is read until resume(): the peer is held back. The keepalive stands still.
+  /// No message is handed over and nothing is read until resume(): the peer is held back. The keepalive
+  /// stands still.
   virtual void pause() = 0;
   virtual void resume() = 0;
 
@@ -148,9 +155,9 @@ class Connection {
   std::unique_ptr<void, void (*)(void*)> context_{nullptr, [](void*) {}};
 };
 
-/// Reacts to the connections of a route. One handler serves all shards: its calls come from several threads, those of one
-/// connection from one thread, one at a time and in order: open, then messages and drained, then close, exactly once each
-/// for every connection that was accepted.
+/// Reacts to the connections of a route. One handler serves all shards: its calls come from several threads,
+/// those of one connection from one thread, one at a time and in order: open, then messages and drained, then
+/// close, exactly once each for every connection that was accepted.
 class Handler {
  public:
   virtual ~Handler() = default;
@@ -158,7 +165,8 @@ class Handler {
   /// A client asks for a WebSocket. May accept, refuse, or ask for time; does the first by default.
   virtual void open(Connection& connection) { static_cast<void>(connection); }
   virtual void message(Connection& connection, const Message& message) = 0;
-  /// What waited for a peer has fallen below half of its mark after a send went beyond it: there is room again.
+  /// What waited for a peer has fallen below half of its mark after a send went beyond it: there is room
+  /// again.
   virtual void drained(Connection& connection) { static_cast<void>(connection); }
   /// The WebSocket is over. Nothing can be sent any more.
   virtual void close(Connection& connection, const CloseInfo& info) {

@@ -1,6 +1,6 @@
 #pragma once
-/// Server: WebSocket handlers, files and plain HTTP routes behind any number of listeners, on one loop per shard.
-/// It reads no configuration file and handles no signal; the daemon does.
+/// Server: WebSocket handlers, files and plain HTTP routes behind any number of listeners, on one loop per
+/// shard. It reads no configuration file and handles no signal; the daemon does.
 
 #include <cstdint>
 #include <functional>
@@ -24,19 +24,23 @@ class TlsServerContext;
 
 namespace sinnet::endpoint {
 
+struct ServerCore;
+
 struct ServerLimits {
   std::size_t connections = 200'000;
-  std::size_t connections_per_ip = 1000;  ///< by the client's address; one a trusted proxy does not name is not counted
-  std::size_t handshakes_per_ip = 100;    ///< not yet answered with a 101 or a response
+  std::size_t connections_per_ip =
+      1000;  ///< by the client's address; one a trusted proxy does not name is not counted
+  std::size_t handshakes_per_ip = 100;                   ///< not yet answered with a 101 or a response
   Duration handshake_timeout = std::chrono::seconds(5);  ///< PROXY line, TLS and head together
-  Duration open_timeout = std::chrono::seconds(10);      ///< the longest a handler may take to answer (Connection::answer_later)
+  Duration open_timeout =
+      std::chrono::seconds(10);  ///< the longest a handler may take to answer (Connection::answer_later)
   std::size_t send_queue_bytes = 1024 * 1024;  ///< what may wait behind the message being written
 };
 
 struct ServerSecurity {
   std::vector<std::string> allowed_origins;  ///< see endpoint/origin: empty = the request's own origin
   bool require_origin = false;
-  std::vector<std::string> names;            ///< the server's own; a Host that is none of them is 421. Empty: any
+  std::vector<std::string> names;  ///< the server's own; a Host that is none of them is 421. Empty: any
   std::vector<std::string> trusted_proxies;  ///< "127.0.0.1", "10.0.0.0/8", "unix"
 };
 
@@ -82,8 +86,9 @@ struct ListenerOptions {
 };
 
 struct RouteOptions {
-  std::string host;                    ///< "chat.example.com", "*.example.com"; empty: any
-  std::vector<std::string> protocols;  ///< subprotocols; a client that offers none of them gets 400. Empty: none is agreed on
+  std::string host;  ///< "chat.example.com", "*.example.com"; empty: any
+  std::vector<std::string>
+      protocols;  ///< subprotocols; a client that offers none of them gets 400. Empty: none is agreed on
 };
 
 /// A plain request to a route of our own.
@@ -112,7 +117,7 @@ struct ServerStatistics {
   std::size_t connections = 0;  ///< WebSockets open now
   std::vector<std::size_t> connections_per_shard;
   std::uint64_t accepted = 0;
-  std::uint64_t refused = 0;  ///< for a limit
+  std::uint64_t refused = 0;               ///< for a limit
   std::uint64_t publications_dropped = 0;  ///< another shard's mailbox was full
   ws::Statistics websocket;
 };
@@ -125,8 +130,9 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  /// Hands the WebSockets of a path to a handler. "/x" is exact, "{name}" one segment, "/dir/*" a prefix; the most specific
-  /// pattern wins, with a host before without. InvalidArgument for a pattern that cannot be read.
+  /// Hands the WebSockets of a path to a handler. "/x" is exact, "{name}" one segment, "/dir/*" a prefix; the
+  /// most specific pattern wins, with a host before without. InvalidArgument for a pattern that cannot be
+  /// read.
   Result<> route(std::string_view pattern, std::shared_ptr<Handler> handler, RouteOptions options = {});
   Result<> route(std::string_view pattern, Callbacks callbacks, RouteOptions options = {}) {
     return route(pattern, make_handler(std::move(callbacks)), std::move(options));
@@ -134,9 +140,11 @@ class Server {
   /// Answers plain requests of any method on a path. Called on the shards' threads; must not block.
   Result<> respond(std::string_view pattern, HttpResponder responder, RouteOptions options = {});
   /// Serves the files below a directory for GET and HEAD. With a pattern that is exact, its index.
-  Result<> files(std::string_view pattern, std::string directory, FilesOptions files = {}, RouteOptions options = {});
+  Result<> files(std::string_view pattern, std::string directory, FilesOptions files = {},
+                 RouteOptions options = {});
 
-  /// Binds now ("127.0.0.1:8080", "[::1]:0", "unix:/run/x.sock") and accepts from start() on. Answers the address bound.
+  /// Binds now ("127.0.0.1:8080", "[::1]:0", "unix:/run/x.sock") and accepts from start() on. Answers the
+  /// address bound.
   Result<io::SocketAddress> listen(std::string_view address, ListenerOptions options = {});
   /// The same for a descriptor that listens already.
   Result<io::SocketAddress> adopt(int listening_fd, ListenerOptions options = {});
@@ -145,22 +153,23 @@ class Server {
   Result<> start();
   /// start(), then waits until stop() or drain() is complete.
   Result<> run();
-  /// Stops accepting, closes WebSockets with 1001 and other connections when they are idle, and stops when all are gone or the
-  /// time is up. A second call with less time shortens it.
+  /// Stops accepting, closes WebSockets with 1001 and other connections when they are idle, and stops when
+  /// all are gone or the time is up. A second call with less time shortens it.
   void drain(Duration timeout);
   /// Ends everything now. Waits for the threads, unless called on one of them.
   void stop();
   void wait();
 
-  /// Runs `work` with the connection on its thread, if it still lives. False: there is no room for the request.
+  /// Runs `work` with the connection on its thread, if it still lives. False: there is no room for the
+  /// request.
   bool post(ConnectionId id, std::move_only_function<void(Connection&)> work);
-  /// To all who joined the channel, on all shards, in one order for everybody. False: there is no room for the request.
+  /// To all who joined the channel, on all shards, in one order for everybody. False: there is no room for
+  /// the request.
   bool publish(std::string_view channel, ws::MessageKind kind, Bytes payload);
   [[nodiscard]] ServerStatistics statistics() const;
 
  private:
-  struct Core;
-  std::shared_ptr<Core> core_;
+  std::shared_ptr<ServerCore> core_;
 };
 
 }  // namespace sinnet::endpoint

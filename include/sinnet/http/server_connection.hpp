@@ -1,7 +1,7 @@
 #pragma once
-/// http::ServerConnection: HTTP/1.1 of a server as a machine: requests out, responses in, keep-alive and its deadlines.
-/// It never opens a file or a socket and knows no routes; what to answer, and whether a request becomes a WebSocket, is
-/// the user's business.
+/// http::ServerConnection: HTTP/1.1 of a server as a machine: requests out, responses in, keep-alive and its
+/// deadlines. It never opens a file or a socket and knows no routes; what to answer, and whether a request
+/// becomes a WebSocket, is the user's business.
 
 #include <cstdint>
 #include <deque>
@@ -19,13 +19,13 @@ namespace sinnet::http {
 
 struct ServerOptions {
   HeadLimits head;
-  std::size_t body_bytes_max = 64 * 1024;                 ///< a longer request body is 413
-  Duration head_timeout = std::chrono::seconds(5);        ///< from the first moment until the head is whole: 408
-  Duration body_timeout = std::chrono::seconds(10);       ///< from the head until the body is whole: 408
-  Duration idle_timeout = std::chrono::seconds(60);       ///< between a response and the next request's first byte
-  Duration write_timeout = std::chrono::seconds(30);      ///< the client takes no byte of what waits for it
-  Duration linger_timeout = std::chrono::seconds(2);      ///< for the client's EOF after our last byte
-  std::size_t drained_below_bytes = 128 * 1024;           ///< see ServerEventType::Drained
+  std::size_t body_bytes_max = 64 * 1024;            ///< a longer request body is 413
+  Duration head_timeout = std::chrono::seconds(5);   ///< from the first moment until the head is whole: 408
+  Duration body_timeout = std::chrono::seconds(10);  ///< from the head until the body is whole: 408
+  Duration idle_timeout = std::chrono::seconds(60);  ///< between a response and the next request's first byte
+  Duration write_timeout = std::chrono::seconds(30);  ///< the client takes no byte of what waits for it
+  Duration linger_timeout = std::chrono::seconds(2);  ///< for the client's EOF after our last byte
+  std::size_t drained_below_bytes = 128 * 1024;       ///< see ServerEventType::Drained
 };
 
 enum class ServerEventType : std::uint8_t {
@@ -42,14 +42,16 @@ struct ServerEvent {
   Bytes body{};               ///< lent until the next call
 };
 
-/// State     | head whole      | body whole | respond(last)           | rule broken       | EOF     | deadline
+/// State     | head whole      | body whole | respond(last)           | rule broken       | EOF     |
+/// deadline
 /// ----------|-----------------|------------|-------------------------|-------------------|---------|---------
 /// Idle      | Body or Pending | –          | –                       | Failing, answered | Ended   | Ended
-/// Head      | Body or Pending | –          | –                       | Failing, answered | Ended   | Failing, 408
-/// Body      | –               | Pending    | –                       | –                 | Ended   | Failing, 408
-/// Pending   | –               | –          | Idle, Closing, Streaming| –                 | (goes on; the client may half-close)
-/// Streaming | –               | –          | Idle or Closing (last)  | –                 | Ended when a write fails
-/// Closing, Failing: output goes out, the writing half is shut, input is discarded until EOF or linger_timeout; then Ended.
+/// Head      | Body or Pending | –          | –                       | Failing, answered | Ended   |
+/// Failing, 408 Body      | –               | Pending    | –                       | –                 |
+/// Ended   | Failing, 408 Pending   | –               | –          | Idle, Closing, Streaming| – | (goes on;
+/// the client may half-close) Streaming | –               | –          | Idle or Closing (last)  | – | Ended
+/// when a write fails Closing, Failing: output goes out, the writing half is shut, input is discarded until
+/// EOF or linger_timeout; then Ended.
 ///
 /// One owner thread. The contract of machines (docs/architecture.md) holds; in addition:
 class ServerConnection {
@@ -88,8 +90,9 @@ class ServerConnection {
   [[nodiscard]] const RequestHead& head() const noexcept;
   /// Whether the client stays after this response (RFC 9112 9.3): `Connection: close` must be sent otherwise.
   [[nodiscard]] bool keeps_alive() const noexcept;
-  /// Answers the request: a whole head as written by write_head (it must carry Content-Length, or `Connection: close`),
-  /// and the beginning of the body. `last`: this is all of it. A HEAD request's body is not sent whatever is handed over.
+  /// Answers the request: a whole head as written by write_head (it must carry Content-Length, or
+  /// `Connection: close`), and the beginning of the body. `last`: this is all of it. A HEAD request's body is
+  /// not sent whatever is handed over.
   void respond(std::string head, Buffer body, bool last, Time now);
   /// More of the body. Answers how many bytes wait; beyond drained_below_bytes wait for Drained.
   std::size_t write_body(Buffer piece, bool last, Time now);
@@ -97,7 +100,8 @@ class ServerConnection {
   void close(Time now);
   /// Answers with a whole response that ends the connection (ws::write_refusal), whatever was under way.
   void refuse(std::string response, Time now);
-  /// The undecoded bytes behind the request, for the machine that takes over (a WebSocket). The machine is over.
+  /// The undecoded bytes behind the request, for the machine that takes over (a WebSocket). The machine is
+  /// over.
   [[nodiscard]] Buffer take_rest();
 };
 

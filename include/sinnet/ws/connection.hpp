@@ -105,7 +105,8 @@ class Connection {
 
   // ---- to below
 
-  /// Bytes that go out before the first frame: a server's 101 head, so that it shares a write with early messages.
+  /// Bytes that go out before the first frame: a server's 101 head, so that it shares a write with early
+  /// messages.
   void send_preface(Bytes head, Time now);
 
   /// Freezes whole frames, control first, until at least `bytes_max` bytes are frozen or all are.

@@ -1,5 +1,6 @@
 #pragma once
-/// Server::Core: what the shards of a server share. Everything here is immutable after start(), or atomic, or locks.
+/// ServerCore: what the shards of a server share. Everything here is immutable after start(), or atomic, or
+/// locks.
 
 #include <atomic>
 #include <condition_variable>
@@ -25,9 +26,9 @@ struct ListenPoint {
   ListenerOptions options;
 };
 
-struct Server::Core {
-  explicit Core(ServerOptions server_options);
-  ~Core();
+struct ServerCore {
+  explicit ServerCore(ServerOptions server_options);
+  ~ServerCore();
 
   /// The shard a channel's publications are ordered by.
   [[nodiscard]] Shard& home_of(std::string_view channel);

@@ -1,0 +1,211 @@
+#include "sinnet/endpoint/server.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "endpoint/server_core.hpp"
+#include "endpoint/shard.hpp"
+#include "sinnet/io/random.hpp"
+
+namespace sinnet::endpoint {
+
+ServerCore::ServerCore(ServerOptions server_options)
+    : options(std::move(server_options)),
+      connections_per_ip(options.limits.connections_per_ip),
+      handshakes_per_ip(options.limits.handshakes_per_ip) {
+  if (options.shards == 0) options.shards = std::max(1U, std::thread::hardware_concurrency());
+  if (options.observer == nullptr) options.observer = std::make_shared<ServerObserver>();
+  options.http.head_timeout = options.limits.handshake_timeout;
+  io::SystemRandom random;
+  random.fill(std::as_writable_bytes(std::span(&channel_key, 1)));
+}
+
+ServerCore::~ServerCore() = default;
+
+Shard& ServerCore::home_of(std::string_view channel) {
+  // FNV-1a from a secret start. A peer that found collisions would only load one shard with channels of its
+  // own.
+  std::uint64_t hash = channel_key;
+  for (const char c : channel) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return *shards[(hash >> 32) % shards.size()];
+}
+
+Shard& ServerCore::least_loaded() {
+  return **std::min_element(shards.begin(), shards.end(),
+                            [](const auto& a, const auto& b) { return a->load() < b->load(); });
+}
+
+void ServerCore::count_shard_done() {
+  const std::lock_guard lock(mutex);
+  --shards_running;
+  changed.notify_all();
+}
+
+Server::Server(ServerOptions options) : core_(std::make_shared<ServerCore>(std::move(options))) {}
+
+Server::~Server() { stop(); }
+
+Result<> Server::route(std::string_view pattern, std::shared_ptr<Handler> handler, RouteOptions options) {
+  const Result<PathPattern> parsed = PathPattern::parse(pattern);
+  if (!parsed) return std::unexpected(parsed.error());
+  Route& route = core_->router.at(options.host, *parsed);
+  route.websocket = core_->options.websocket;
+  route.websocket.delivery = handler->delivery();
+  route.protocols = std::move(options.protocols);
+  route.handler = std::move(handler);
+  return {};
+}
+
+Result<> Server::respond(std::string_view pattern, HttpResponder responder, RouteOptions options) {
+  const Result<PathPattern> parsed = PathPattern::parse(pattern);
+  if (!parsed) return std::unexpected(parsed.error());
+  core_->router.at(options.host, *parsed).responder = std::move(responder);
+  return {};
+}
+
+Result<> Server::files(std::string_view pattern, std::string directory, FilesOptions files,
+                       RouteOptions options) {
+  const Result<PathPattern> parsed = PathPattern::parse(pattern);
+  if (!parsed) return std::unexpected(parsed.error());
+  core_->router.at(options.host, *parsed).files =
+      std::make_unique<StaticFiles>(std::move(directory), std::move(files.index));
+  return {};
+}
+
+Result<io::SocketAddress> Server::listen(std::string_view address, ListenerOptions options) {
+  const Result<io::SocketAddress> parsed = io::SocketAddress::parse(address);
+  if (!parsed) return std::unexpected(parsed.error());
+  options.socket.shared = parsed->is_ip() && core_->options.shards > 1;
+  auto listener = io::Listener::open(*parsed, options.socket);
+  if (!listener) return std::unexpected(listener.error());
+  core_->listen_points.push_back({std::move(*listener), std::move(options)});
+  return core_->listen_points.back().listener->local_address();
+}
+
+Result<io::SocketAddress> Server::adopt(int listening_fd, ListenerOptions options) {
+  auto listener = io::Listener::adopt(listening_fd);
+  if (!listener) return std::unexpected(listener.error());
+  core_->listen_points.push_back({std::move(*listener), std::move(options)});
+  return core_->listen_points.back().listener->local_address();
+}
+
+namespace {
+
+Result<> read_policies(ServerCore& core) {
+  const ServerSecurity& security = core.options.security;
+  auto origins = OriginPolicy::parse(security.allowed_origins, security.require_origin);
+  if (!origins) return std::unexpected(origins.error());
+  auto trusted = TrustedProxies::parse(security.trusted_proxies);
+  if (!trusted) return std::unexpected(trusted.error());
+  const bool is_loopback_only =
+      std::all_of(core.listen_points.begin(), core.listen_points.end(),
+                  [](const auto& point) { return point.listener->local_address().is_loopback(); });
+  const bool has_tcp = std::any_of(core.listen_points.begin(), core.listen_points.end(),
+                                   [](const auto& point) { return point.listener->local_address().is_ip(); });
+  auto hosts = HostPolicy::parse(security.names, is_loopback_only && has_tcp);
+  if (!hosts) return std::unexpected(hosts.error());
+  core.origins = std::move(*origins);
+  core.trusted = std::move(*trusted);
+  core.hosts = std::move(*hosts);
+  return {};
+}
+
+/// Every shard gets its own socket at each address; the last one gets the original, which owns a Unix
+/// socket's file.
+Result<> spread_listeners(ServerCore& core) {
+  for (ListenPoint& point : core.listen_points) {
+    for (std::size_t i = 0; i < core.shards.size(); ++i) {
+      std::unique_ptr<io::Listener> listener;
+      if (i + 1 < core.shards.size()) {
+        auto shared = point.listener->share();
+        if (!shared) return std::unexpected(shared.error());
+        listener = std::move(*shared);
+      } else {
+        listener = std::move(point.listener);
+      }
+      if (auto added = core.shards[i]->add_port(std::move(listener), point.options); !added) return added;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<> Server::start() {
+  ServerCore& core = *core_;
+  {
+    const std::lock_guard lock(core.mutex);
+    if (core.is_started) return fail(ErrorCode::InvalidArgument, "the server runs already");
+    core.is_started = true;
+  }
+  if (auto policies = read_policies(core); !policies) return policies;
+  for (unsigned i = 0; i < core.options.shards; ++i) {
+    auto loop = io::Loop::create(core.options.loop);
+    if (!loop) return std::unexpected(loop.error());
+    core.shards.push_back(std::make_unique<Shard>(core, i, std::move(*loop)));
+  }
+  if (auto spread = spread_listeners(core); !spread) return spread;
+  core.shards_running = core.shards.size();
+  for (const auto& shard : core.shards) core.threads.emplace_back([target = shard.get()] { target->run(); });
+  return {};
+}
+
+Result<> Server::run() {
+  if (auto started = start(); !started) return started;
+  wait();
+  return {};
+}
+
+void Server::drain(Duration timeout) {
+  for (const auto& shard : core_->shards) {
+    shard->loop().post_reserved(
+        [target = shard.get(), timeout] { target->drain(target->loop().now() + timeout); });
+  }
+}
+
+void Server::stop() {
+  for (const auto& shard : core_->shards) shard->stop();
+  wait();
+}
+
+void Server::wait() {
+  for (const std::jthread& thread : core_->threads) {
+    if (thread.get_id() == std::this_thread::get_id()) return;
+  }
+  std::unique_lock lock(core_->mutex);
+  core_->changed.wait(lock, [&] { return core_->shards_running == 0; });
+  lock.unlock();
+  core_->threads.clear();  // joins
+}
+
+bool Server::post(ConnectionId id, std::move_only_function<void(Connection&)> work) {
+  const std::size_t index = static_cast<std::uint64_t>(id) >> 56;
+  if (index >= core_->shards.size()) return false;
+  Shard& shard = *core_->shards[index];
+  return shard.loop().post([&shard, id, work = std::move(work)]() mutable {
+    if (ServerConnection* connection = shard.find(id)) work(*connection);
+  });
+}
+
+bool Server::publish(std::string_view channel, ws::MessageKind kind, Bytes payload) {
+  if (core_->shards.empty()) return false;
+  Shard& home = core_->home_of(channel);
+  return home.loop().post([&home, name = std::string(channel), frame = ws::SharedFrame(kind, payload)] {
+    home.publish_ordered(name, frame, ConnectionId{});
+  });
+}
+
+ServerStatistics Server::statistics() const {
+  ServerStatistics sum;
+  for (const auto& shard : core_->shards) {
+    Shard::Counters& counters = shard->counters();
+    sum.connections_per_shard.push_back(counters.connections.load(std::memory_order_relaxed));
+    sum.connections += sum.connections_per_shard.back();
+    sum.accepted += counters.accepted.load(std::memory_order_relaxed);
+    sum.refused += counters.refused.load(std::memory_order_relaxed);
+    sum.publications_dropped += counters.publications_dropped.load(std::memory_order_relaxed);
+  }
+  return sum;
+}
+
+}  // namespace sinnet::endpoint

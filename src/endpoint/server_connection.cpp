@@ -1,0 +1,280 @@
+#include "endpoint/server_connection.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+#include "endpoint/shard.hpp"
+#include "sinnet/http/path.hpp"
+
+namespace sinnet::endpoint {
+namespace {
+
+constexpr std::string_view too_slow = "too slow";
+
+}  // namespace
+
+/// What is only needed until the opening is answered.
+struct ServerConnection::Opening final : io::Timer {
+  Opening(ServerConnection& owner, OpeningRequest opening_request)
+      : connection(&owner), asked(std::move(opening_request)) {
+    request.head = &asked.head;
+    request.path = asked.path;
+    request.query = http::split_target(asked.head.path_and_query()).query;
+    request.parameters = asked.parameters;
+    request.protocols = asked.upgrade.protocols;
+  }
+  void handle_timer() override { connection->handle_open_timeout(); }
+
+  ServerConnection* connection;
+  OpeningRequest asked;
+  OpenRequest request;
+  bool waits = false;  ///< the handler asked for time
+};
+
+struct ServerConnection::Rare {
+  std::vector<Channels::Membership> memberships;
+  std::string protocol;  ///< one that is not in the route's list
+  std::string forwarded_host;
+};
+
+ServerConnection::ServerConnection(Shard& shard, ConnectionId id, std::unique_ptr<io::Transport> transport,
+                                   OpeningRequest request)
+    : Driver(shard.loop(), std::move(transport)),
+      shard_(&shard),
+      route_(request.route),
+      id_(id),
+      address_ticket_(std::move(request.address_ticket)),
+      total_ticket_(std::move(request.total_ticket)),
+      machine_(ws::Role::Server, request.route->websocket, shard.resources(), shard.loop().now(),
+               request.deflate) {
+  if (!request.forwarded_host.empty()) {
+    rare_ = std::make_unique<Rare>();
+    rare_->forwarded_host = std::move(request.forwarded_host);
+  }
+  opening_ = std::make_unique<Opening>(*this, std::move(request));
+  std::vector<std::string_view> supported(route_->protocols.begin(), route_->protocols.end());
+  opening_->request.protocol = ws::choose_protocol(opening_->request.protocols, supported).value_or("");
+}
+
+ServerConnection::~ServerConnection() {
+  if (rare_ != nullptr) shard_->channels().leave_all(*this);
+}
+
+// ---- the opening
+
+void ServerConnection::begin() {
+  route_->handler->open(*this);
+  if (opening_ != nullptr && !opening_->waits) (void)accept({});
+}
+
+const OpenRequest* ServerConnection::request() const noexcept {
+  return opening_ == nullptr ? nullptr : &opening_->request;
+}
+
+Result<> ServerConnection::accept(const Accept& how) {
+  if (opening_ == nullptr) return fail(ErrorCode::Closed, "the opening was answered already");
+  ws::Acceptance acceptance{.protocol = how.protocol.value_or(opening_->request.protocol),
+                            .deflate = opening_->asked.deflate,
+                            .headers = how.headers};
+  Result<std::string> head = ws::write_accept_response(opening_->asked.upgrade, acceptance);
+  if (!head) return std::unexpected(head.error());
+  const auto listed = std::find(route_->protocols.begin(), route_->protocols.end(), acceptance.protocol);
+  if (listed != route_->protocols.end()) {
+    protocol_ = *listed;
+  } else if (!acceptance.protocol.empty()) {
+    if (rare_ == nullptr) rare_ = std::make_unique<Rare>();
+    rare_->protocol = acceptance.protocol;
+    protocol_ = rare_->protocol;
+  }
+  const std::unique_ptr<Opening> answered = std::move(opening_);
+  is_accepted_ = true;
+  machine_.send_preface(as_bytes(*head), loop().now());
+  shard_->observer().exchange_ended({.peer_host = peer_host(),
+                                     .method = answered->asked.head.method(),
+                                     .target = answered->asked.head.target(),
+                                     .status = 101,
+                                     .reason = {}});
+  Buffer rest = std::move(answered->asked.rest);
+  start(rest.mutable_bytes());
+  return {};
+}
+
+void ServerConnection::refuse(int status, std::span<const http::Field> headers, std::string_view body) {
+  if (opening_ == nullptr) return;
+  Result<std::string> response = ws::write_refusal(status, headers, body);
+  // What a handler wrote cannot stand in a response: the client is refused all the same.
+  if (!response) response = ws::write_refusal(500, {}, {});
+  shard_->observer().exchange_ended({.peer_host = peer_host(),
+                                     .method = opening_->asked.head.method(),
+                                     .target = opening_->asked.head.target(),
+                                     .status = status,
+                                     .reason = "refused by the handler"});
+  answer_and_close(std::move(*response));
+}
+
+void ServerConnection::answer_later(Duration timeout) {
+  if (opening_ == nullptr) return;
+  opening_->waits = true;
+  const Duration longest = shard_->core().options.limits.open_timeout;
+  loop().arm(*opening_, loop().now() + std::min(timeout, longest));
+}
+
+void ServerConnection::handle_open_timeout() {
+  tell_closed({.code = ws::CloseCode::TryAgainLater, .reason = "the opening was not answered in time"});
+  if (opening_ != nullptr) refuse(503, {}, {});
+}
+
+void ServerConnection::answer_and_close(std::string response) {
+  opening_.reset();
+  shard_->answer_and_close(release_transport(), std::move(response));
+  end_life();
+}
+
+bool ServerConnection::ensure_accepted() {
+  if (opening_ != nullptr) (void)accept({});
+  return is_accepted_ && !is_finished();
+}
+
+// ---- messages
+
+ws::SendResult ServerConnection::after_send(ws::SendResult result) {
+  if (result) schedule_flush();
+  return result;
+}
+
+ws::SendResult ServerConnection::send(ws::MessageKind kind, Bytes payload) {
+  if (!ensure_accepted()) return std::unexpected(ws::SendError::Closing);
+  return after_send(machine_.send(kind, payload, loop().now()));
+}
+
+ws::SendResult ServerConnection::send(ws::MessageKind kind, Buffer&& payload) {
+  if (!ensure_accepted()) return std::unexpected(ws::SendError::Closing);
+  return after_send(machine_.send(kind, std::move(payload), loop().now()));
+}
+
+ws::SendResult ServerConnection::send(const ws::SharedFrame& frame) {
+  if (!ensure_accepted()) return std::unexpected(ws::SendError::Closing);
+  return after_send(machine_.send(frame, loop().now()));
+}
+
+ws::SendResult ServerConnection::send_piece(ws::MessageKind kind, Bytes piece, bool first, bool last) {
+  if (!ensure_accepted()) return std::unexpected(ws::SendError::Closing);
+  return after_send(machine_.send_piece(kind, piece, first, last, loop().now()));
+}
+
+ws::SendResult ServerConnection::ping(Bytes payload) {
+  if (payload.size() > ws::control_payload_bytes_max) payload = payload.first(ws::control_payload_bytes_max);
+  if (!ensure_accepted()) return std::unexpected(ws::SendError::Closing);
+  return after_send(machine_.ping(payload, loop().now()));
+}
+
+bool ServerConnection::send_from_others(const ws::SharedFrame& frame) {
+  if (!is_open()) return false;
+  // Attack 37: who does not read loses the connection, not our memory. One message always fits an empty
+  // queue.
+  const std::size_t waiting = machine_.waiting_bytes();
+  if (waiting > 0 && waiting + frame.payload().size() > shard_->core().options.limits.send_queue_bytes) {
+    close(ws::CloseCode::PolicyViolation, too_slow);
+    return false;
+  }
+  return after_send(machine_.send(frame, loop().now())).has_value();
+}
+
+std::size_t ServerConnection::room_bytes() const noexcept {
+  const std::size_t limit = shard_->core().options.limits.send_queue_bytes;
+  const std::size_t waiting = machine_.waiting_bytes();
+  return waiting < limit ? limit - waiting : 0;
+}
+
+std::size_t ServerConnection::reply_bytes_max() const noexcept {
+  return shard_->core().options.limits.send_queue_bytes;
+}
+
+void ServerConnection::resume() {
+  wants_pause_ = false;
+  Driver::resume();
+}
+
+bool ServerConnection::is_open() const noexcept {
+  return is_accepted_ && !is_finished() && machine_.state() == ws::State::Open;
+}
+
+// ---- events and the end
+
+bool ServerConnection::handle_event(const ws::Event& event) {
+  switch (event.type) {
+    case ws::EventType::Message:
+      route_->handler->message(
+          *this,
+          Message{.kind = event.kind, .payload = event.payload, .first = event.first, .last = event.last});
+      break;
+    case ws::EventType::Drained: route_->handler->drained(*this); break;
+    case ws::EventType::Closed:
+      tell_closed({.code = event.code, .reason = event.reason, .was_clean = event.was_clean});
+      break;
+    case ws::EventType::Failed:
+      tell_closed({.code = event.code, .reason = event.reason, .was_violation = true});
+      break;
+    case ws::EventType::Ping:
+    case ws::EventType::Pong: break;
+  }
+  return !wants_pause_;
+}
+
+void ServerConnection::tell_closed(const CloseInfo& info) {
+  if (told_closed_) return;
+  told_closed_ = true;
+  if (is_accepted_) shard_->observer().websocket_closed(peer_host(), info);
+  route_->handler->close(*this, info);
+}
+
+void ServerConnection::close(ws::CloseCode code, std::string_view reason) {
+  if (!ensure_accepted()) return;
+  machine_.close(code, reason, loop().now());
+  schedule_flush();
+}
+
+void ServerConnection::abort() {
+  if (is_finished()) return;
+  abandon(io::CloseMode::Reset);
+  end_life();
+}
+
+void ServerConnection::drain() {
+  if (opening_ != nullptr) return refuse(503, {}, {});
+  close(ws::CloseCode::GoingAway, "the server is going away");
+}
+
+void ServerConnection::handle_finished() { end_life(); }
+
+void ServerConnection::end_life() {
+  if (is_accepted_) tell_closed({.code = ws::CloseCode::Abnormal, .reason = "dropped"});
+  shard_->close(*this);
+}
+
+// ---- channels and who it is
+
+std::vector<Channels::Membership>& ServerConnection::memberships() {
+  if (rare_ == nullptr) rare_ = std::make_unique<Rare>();
+  return rare_->memberships;
+}
+
+void ServerConnection::join(std::string_view channel) {
+  if (!is_finished()) shard_->channels().join(*this, channel);
+}
+
+void ServerConnection::leave(std::string_view channel) {
+  if (rare_ != nullptr) shard_->channels().leave(*this, channel);
+}
+
+void ServerConnection::publish(std::string_view channel, const Message& message, bool except_self) {
+  shard_->publish(channel, ws::SharedFrame(message.kind, message.payload),
+                  except_self ? id_ : ConnectionId{});
+}
+
+std::string ServerConnection::peer_host() const {
+  if (rare_ != nullptr && !rare_->forwarded_host.empty()) return rare_->forwarded_host;
+  return transport().peer_address().host();
+}
+
+}  // namespace sinnet::endpoint

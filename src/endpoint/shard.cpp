@@ -1,0 +1,266 @@
+#include "endpoint/shard.hpp"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "endpoint/proxy_preface.hpp"
+#include "sinnet/io/socket_transport.hpp"
+#include "sinnet/io/tls.hpp"
+
+namespace sinnet::endpoint {
+namespace {
+
+// A connection id: shard, generation, slot. The generation keeps an id from naming a later connection.
+constexpr unsigned slot_bits = 24;
+constexpr unsigned generation_bits = 32;
+constexpr std::uint64_t slot_mask = (std::uint64_t{1} << slot_bits) - 1;
+
+constexpr ConnectionId make_id(unsigned shard, std::uint32_t generation, std::size_t slot) {
+  return ConnectionId{(std::uint64_t{shard} << (slot_bits + generation_bits)) |
+                      (std::uint64_t{generation} << slot_bits) | slot};
+}
+
+}  // namespace
+
+/// One listener of this shard.
+class Shard::Port final : public io::AcceptHandler {
+ public:
+  Port(Shard& shard, std::unique_ptr<io::Listener> listener, const ListenerOptions& options)
+      : shard_(&shard), listener_(std::move(listener)), options_(&options) {}
+
+  Result<> start() { return listener_->start(shard_->loop(), *this); }
+  void close() { listener_->close(); }
+
+  void handle_accept(int fd, const io::SocketAddress& peer) override { shard_->arrived(fd, peer, *options_); }
+  void handle_accept_trouble(const Error& error) override {
+    shard_->observer().connection_troubled(listener_->local_address().to_string(), error.message);
+  }
+
+ private:
+  Shard* shard_;
+  std::unique_ptr<io::Listener> listener_;
+  const ListenerOptions* options_;
+};
+
+/// Ends a drain that takes too long.
+class Shard::DrainTimer final : public io::Timer {
+ public:
+  explicit DrainTimer(Shard& shard) : shard_(&shard) {}
+  void handle_timer() override { shard_->stop(); }
+
+ private:
+  Shard* shard_;
+};
+
+Shard::Shard(ServerCore& core, unsigned index, std::unique_ptr<io::Loop> loop)
+    : core_(&core), index_(index), loop_(std::move(loop)), resources_(loop_->random()) {}
+
+Shard::~Shard() { end_all(); }
+
+Result<> Shard::add_port(std::unique_ptr<io::Listener> listener, const ListenerOptions& options) {
+  ports_.push_back(std::make_unique<Port>(*this, std::move(listener), options));
+  return ports_.back()->start();
+}
+
+void Shard::run() {
+  loop_->run();
+  end_all();
+  core_->count_shard_done();
+}
+
+void Shard::end_all() {
+  ports_.clear();
+  for (Slot& slot : slots_) {
+    if (slot.connection != nullptr) slot.connection->abort();
+  }
+  while (!http_sessions_.empty()) {
+    HttpSession& session = **http_sessions_.begin();
+    session.abort();
+    close(session);
+  }
+  while (!prefaces_.empty()) close(**prefaces_.begin());
+  loop_->run_once(Duration::zero());  // destroys what was closed
+}
+
+// ---- arrivals
+
+void Shard::arrived(int fd, const io::SocketAddress& peer, const ListenerOptions& listener) {
+  // The kernel spreads TCP connections over the shards' own sockets. A socket that all shards watch is
+  // another matter: epoll wakes whom it likes, so we spread those.
+  Shard& target = peer.is_ip() ? *this : core_->least_loaded();
+  if (&target == this) return enter(fd, peer, listener);
+  target.load_.fetch_add(1, std::memory_order_relaxed);  // on its way: the next one must not go there too
+  const bool posted = target.loop().post([&target, fd, peer, &listener] {
+    target.load_.fetch_sub(1, std::memory_order_relaxed);
+    target.enter(fd, peer, listener);
+  });
+  if (!posted) {
+    target.load_.fetch_sub(1, std::memory_order_relaxed);
+    ::close(fd);
+  }
+}
+
+void Shard::enter(int fd, const io::SocketAddress& peer, const ListenerOptions& listener) {
+  counters_.accepted.fetch_add(1, std::memory_order_relaxed);
+  Arrival arrival;
+  arrival.listener = &listener;
+  arrival.since = loop_->now();
+  if (is_draining_ || !admit(arrival, peer)) {
+    counters_.refused.fetch_add(1, std::memory_order_relaxed);
+    ::close(fd);
+    return;
+  }
+  arrival.transport = io::make_socket_transport(*loop_, fd, peer);
+  if (arrival.transport == nullptr) return;
+  load_.fetch_add(1, std::memory_order_relaxed);
+  if (!listener.proxy_protocol) return begin_http(std::move(arrival));
+  auto preface = std::make_unique<ProxyPreface>(*this, std::move(arrival));
+  prefaces_.insert(preface.get());
+  preface.release()->begin();
+}
+
+bool Shard::admit(Arrival& arrival, const io::SocketAddress& peer) {
+  if (core_->connections.fetch_add(1, std::memory_order_relaxed) >= core_->options.limits.connections) {
+    core_->connections.fetch_sub(1, std::memory_order_relaxed);
+    return false;
+  }
+  arrival.total_ticket = TotalTicket(core_->connections);
+  // Whoever speaks for others is counted once it has said for whom.
+  if (arrival.listener->proxy_protocol || core_->trusted.trusts(peer)) return true;
+  const std::optional<IpAddress> address = ip_of(peer);
+  if (!address) return true;
+  auto handshake = AddressTicket::take(core_->handshakes_per_ip, *address);
+  auto connection = AddressTicket::take(core_->connections_per_ip, *address);
+  if (!handshake || !connection) return false;
+  arrival.handshake_ticket = std::move(*handshake);
+  arrival.address_ticket = std::move(*connection);
+  return true;
+}
+
+void Shard::begin_http(Arrival arrival) {
+  if (arrival.listener->tls != nullptr) {
+    arrival.transport->detach();
+    arrival.transport = io::wrap_server(*arrival.listener->tls, std::move(arrival.transport));
+    if (!arrival.transport->attach(*loop_)) return note_gone();
+  }
+  auto session = std::make_unique<HttpSession>(*this, std::move(arrival));
+  http_sessions_.insert(session.get());
+  session.release()->begin();
+}
+
+void Shard::answer_and_close(std::unique_ptr<io::Transport> transport, std::string response) {
+  Arrival arrival;
+  arrival.transport = std::move(transport);
+  arrival.since = loop_->now();
+  auto session = std::make_unique<HttpSession>(*this, std::move(arrival));
+  http_sessions_.insert(session.get());
+  load_.fetch_add(1, std::memory_order_relaxed);
+  session.release()->begin_refusal(std::move(response));
+}
+
+// ---- connections
+
+ServerConnection& Shard::open(std::unique_ptr<io::Transport> transport, OpeningRequest request) {
+  if (free_slot_ == no_slot) {
+    free_slot_ = static_cast<std::uint32_t>(slots_.size());
+    slots_.push_back({.next_free = no_slot});
+  }
+  const std::uint32_t index = free_slot_;
+  Slot& slot = slots_[index];
+  free_slot_ = slot.next_free;
+  slot.connection = new ServerConnection(*this, make_id(index_, slot.generation, index), std::move(transport),
+                                         std::move(request));
+  counters_.connections.fetch_add(1, std::memory_order_relaxed);
+  load_.fetch_add(1, std::memory_order_relaxed);
+  return *slot.connection;
+}
+
+ServerConnection* Shard::find(ConnectionId id) noexcept {
+  const auto value = static_cast<std::uint64_t>(id);
+  const std::size_t index = value & slot_mask;
+  if (index >= slots_.size()) return nullptr;
+  const Slot& slot = slots_[index];
+  return slot.connection != nullptr && slot.connection->id() == id ? slot.connection : nullptr;
+}
+
+void Shard::close(ServerConnection& connection) {
+  const auto index = static_cast<std::uint32_t>(static_cast<std::uint64_t>(connection.id()) & slot_mask);
+  Slot& slot = slots_[index];
+  if (slot.connection != &connection) return;
+  slot.connection = nullptr;
+  ++slot.generation;
+  slot.next_free = free_slot_;
+  free_slot_ = index;
+  counters_.connections.fetch_sub(1, std::memory_order_relaxed);
+  loop_->destroy_later(std::unique_ptr<io::Destroyable>(&connection));
+  note_gone();
+}
+
+void Shard::close(HttpSession& session) {
+  if (http_sessions_.erase(&session) == 0) return;
+  loop_->destroy_later(std::unique_ptr<io::Destroyable>(&session));
+  note_gone();
+}
+
+void Shard::close(ProxyPreface& preface) {
+  if (prefaces_.erase(&preface) == 0) return;
+  loop_->destroy_later(std::unique_ptr<io::Destroyable>(&preface));
+  note_gone();
+}
+
+void Shard::hand_over(ProxyPreface& preface, Arrival arrival) {
+  load_.fetch_add(1, std::memory_order_relaxed);
+  close(preface);
+  begin_http(std::move(arrival));
+}
+
+void Shard::note_gone() {
+  if (load_.fetch_sub(1, std::memory_order_relaxed) == 1 && is_draining_) loop_->stop();
+}
+
+// ---- channels
+
+void Shard::publish(std::string_view channel, const ws::SharedFrame& frame, ConnectionId except) {
+  Shard& home = core_->home_of(channel);
+  if (&home == this) return publish_ordered(std::string(channel), frame, except);
+  const bool posted = home.loop().post([&home, name = std::string(channel), copy = frame.share(), except] {
+    home.publish_ordered(name, copy, except);
+  });
+  if (!posted) counters_.publications_dropped.fetch_add(1, std::memory_order_relaxed);
+}
+
+void Shard::publish_ordered(const std::string& channel, const ws::SharedFrame& frame, ConnectionId except) {
+  for (const auto& shard : core_->shards) {
+    if (shard.get() == this) continue;
+    const bool posted = shard->loop().post([target = shard.get(), channel, copy = frame.share(), except] {
+      (void)target->channels().deliver(channel, copy, except);
+    });
+    if (!posted) counters_.publications_dropped.fetch_add(1, std::memory_order_relaxed);
+  }
+  (void)channels_.deliver(channel, frame, except);
+}
+
+// ---- the end
+
+void Shard::drain(Time until) {
+  for (const auto& port : ports_) port->close();
+  if (drain_timer_ == nullptr) drain_timer_ = std::make_unique<DrainTimer>(*this);
+  if (!drain_timer_->is_armed() || until < drain_timer_->when()) loop_->arm(*drain_timer_, until);
+  if (is_draining_) return;
+  is_draining_ = true;
+  while (!prefaces_.empty()) close(**prefaces_.begin());
+  // Copies, since each may end within the call.
+  const std::vector<HttpSession*> sessions(http_sessions_.begin(), http_sessions_.end());
+  for (HttpSession* session : sessions) session->drain();
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i].connection != nullptr) slots_[i].connection->drain();
+  }
+  if (load() == 0) loop_->stop();
+}
+
+void Shard::stop() { loop_->stop(); }
+
+}  // namespace sinnet::endpoint
