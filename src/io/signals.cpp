@@ -1,8 +1,8 @@
 #include "sinnet/io/signals.hpp"
 
 #include <sys/epoll.h>
-#include <sys/pidfd.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,7 +42,8 @@ void SignalWatcher::handle_events(std::uint32_t /*events*/) {
 void ignore_broken_pipes() { static_cast<void>(std::signal(SIGPIPE, SIG_IGN)); }
 
 Result<std::unique_ptr<ChildWatcher>> ChildWatcher::create(Loop& loop, pid_t child, Callback callback) {
-  const int fd = ::pidfd_open(child, 0);
+  // By number: the declaration in glibc 2.36's <sys/pidfd.h> has C++ linkage.
+  const int fd = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
   if (fd < 0) return std::unexpected(Error::from_errno(errno, "pidfd_open " + std::to_string(child)));
   std::unique_ptr<ChildWatcher> watcher(new ChildWatcher(loop, fd, std::move(callback)));
   if (auto watching = loop.watch(fd, EPOLLIN, *watcher); !watching) return std::unexpected(watching.error());
