@@ -16,7 +16,8 @@
 namespace sinnet::io {
 namespace {
 
-constexpr Duration attempt_delay = std::chrono::milliseconds{250};  // RFC 8305 5: the recommended Connection Attempt Delay
+constexpr Duration attempt_delay =
+    std::chrono::milliseconds{250};  // RFC 8305 5: the recommended Connection Attempt Delay
 
 /// One non-blocking connect.
 class Attempt final : public Pending, private Watcher, private Timer, private Task {
@@ -48,7 +49,9 @@ class Attempt final : public Pending, private Watcher, private Timer, private Ta
     finish();
   }
   void run_task() override { finish(); }
-  void handle_timer() override { deliver(fail(ErrorCode::TimedOut, address_.to_string() + ": no connection in time")); }
+  void handle_timer() override {
+    deliver(fail(ErrorCode::TimedOut, address_.to_string() + ": no connection in time"));
+  }
   void finish();
   void deliver(Result<std::unique_ptr<Transport>> outcome);
 
@@ -202,8 +205,8 @@ std::unique_ptr<Pending> connect_address(Loop& loop, const SocketAddress& addres
   return attempt;
 }
 
-std::unique_ptr<Pending> connect_host(Loop& loop, Resolver& resolver, std::string_view host, std::uint16_t port,
-                                      Time deadline, ConnectCallback callback) {
+std::unique_ptr<Pending> connect_host(Loop& loop, Resolver& resolver, std::string_view host,
+                                      std::uint16_t port, Time deadline, ConnectCallback callback) {
   std::string name = std::string(host) + ":" + std::to_string(port);
   auto attempt = std::make_unique<HostAttempt>(loop, std::move(name), deadline, std::move(callback));
   attempt->start(resolver, host, port);

@@ -21,7 +21,8 @@ constexpr int links_max = 40;
 
 }  // namespace
 
-Result<std::unique_ptr<FileWatcher>> FileWatcher::create(Loop& loop, std::vector<std::string> paths, Callback callback) {
+Result<std::unique_ptr<FileWatcher>> FileWatcher::create(Loop& loop, std::vector<std::string> paths,
+                                                         Callback callback) {
   const int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (fd < 0) return std::unexpected(Error::from_errno(errno, "inotify_init1"));
   std::unique_ptr<FileWatcher> watcher(new FileWatcher(loop, fd, std::move(callback)));
@@ -39,12 +40,14 @@ FileWatcher::~FileWatcher() {
   ::close(fd_);
 }
 
-// The folder of the path, and those of each link it leads through: certbot's live/ points into archive/, and a mounted
-// secret's file through "..data", which is what changes there. Watching a folder twice is watching it once.
+// The folder of the path, and those of each link it leads through: certbot's live/ points into archive/, and
+// a mounted secret's file through "..data", which is what changes there. Watching a folder twice is watching
+// it once.
 Result<> FileWatcher::watch_folders(const std::string& path) {
   std::filesystem::path step = path;
   for (int links = 0; links < links_max; ++links) {
-    const std::filesystem::path folder = step.has_parent_path() ? step.parent_path() : std::filesystem::path(".");
+    const std::filesystem::path folder =
+        step.has_parent_path() ? step.parent_path() : std::filesystem::path(".");
     if (::inotify_add_watch(fd_, folder.c_str(), folder_events) < 0 && links == 0) {
       return std::unexpected(Error::from_errno(errno, "watch " + folder.string()));
     }
@@ -60,7 +63,7 @@ Result<> FileWatcher::watch_folders(const std::string& path) {
 }
 
 FileWatcher::Identity FileWatcher::identify(const std::string& path) {
-  struct stat file {};
+  struct stat file{};
   if (::stat(path.c_str(), &file) != 0) return {};
   return {file.st_dev, file.st_ino, file.st_size, file.st_ctim.tv_sec * 1'000'000'000 + file.st_ctim.tv_nsec};
 }

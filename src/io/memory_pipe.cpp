@@ -83,7 +83,9 @@ class MemoryTransport final : public Transport, private Task {
     schedule_peer();
   }
   void close(CloseMode mode) override;
-  std::size_t write_room() const override { return can_write_something() ? pipe_->towards[peer()].room() : 0; }
+  std::size_t write_room() const override {
+    return can_write_something() ? pipe_->towards[peer()].room() : 0;
+  }
   void set_ready_handler(ReadyHandler* handler) override { handler_ = handler; }
   void detach() override { loop_ = nullptr; }
   Result<> attach(Loop& loop) override {
@@ -107,7 +109,8 @@ class MemoryTransport final : public Transport, private Task {
     return !can_write_something() || pipe_->towards[peer()].room() > 0;  // an error is there to be told, too
   }
   [[nodiscard]] bool is_due() const noexcept {
-    return !is_closed_ && loop_ != nullptr && ((wants_read_ && is_readable()) || (wants_write_ && is_writable()));
+    return !is_closed_ && loop_ != nullptr &&
+           ((wants_read_ && is_readable()) || (wants_write_ && is_writable()));
   }
   void schedule() {
     if (is_due()) loop_->next_turn(*this);
@@ -178,7 +181,8 @@ void MemoryTransport::run_task() {
 
 }  // namespace
 
-std::pair<std::unique_ptr<Transport>, std::unique_ptr<Transport>> make_memory_pipe(Loop& loop, std::size_t capacity_bytes) {
+std::pair<std::unique_ptr<Transport>, std::unique_ptr<Transport>> make_memory_pipe(
+    Loop& loop, std::size_t capacity_bytes) {
   assert(capacity_bytes > 0);
   const auto pipe = std::make_shared<Pipe>(capacity_bytes);
   auto near = std::make_unique<MemoryTransport>(pipe, 0);

@@ -80,15 +80,18 @@ class Answer final : public Pending {
 void handle_addresses(void* argument, int status, int /*timeouts*/, ares_addrinfo* found) {
   const std::shared_ptr<Query> query = std::move(static_cast<Query*>(argument)->held);
   std::vector<SocketAddress> addresses;
-  for (const ares_addrinfo_node* node = found != nullptr ? found->nodes : nullptr; node != nullptr; node = node->ai_next) {
+  for (const ares_addrinfo_node* node = found != nullptr ? found->nodes : nullptr; node != nullptr;
+       node = node->ai_next) {
     const SocketAddress native = SocketAddress::from_native(
         {reinterpret_cast<const std::byte*>(node->ai_addr), static_cast<std::size_t>(node->ai_addrlen)});
     if (!native.is_ip()) continue;
     const auto& octets = native.octets();
-    const SocketAddress address = native.family() == AddressFamily::Ipv6
-                                      ? SocketAddress::ipv6(octets, query->port())
-                                      : SocketAddress::ipv4({octets[0], octets[1], octets[2], octets[3]}, query->port());
-    if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(address);
+    const SocketAddress address =
+        native.family() == AddressFamily::Ipv6
+            ? SocketAddress::ipv6(octets, query->port())
+            : SocketAddress::ipv4({octets[0], octets[1], octets[2], octets[3]}, query->port());
+    if (std::find(addresses.begin(), addresses.end(), address) == addresses.end())
+      addresses.push_back(address);
   }
   if (found != nullptr) ::ares_freeaddrinfo(found);
   if (status == ARES_SUCCESS && addresses.empty()) status = ARES_ENODATA;
@@ -136,14 +139,15 @@ Result<> AresResolver::open(const ResolverOptions& options) {
   static std::once_flag once;
   std::call_once(once, [] { ::ares_library_init(ARES_LIB_INIT_ALL); });
   ares_options native{};
-  native.timeout = static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(options.try_timeout).count());
+  native.timeout =
+      static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(options.try_timeout).count());
   native.tries = options.tries;
   native.sock_state_cb = &AresResolver::handle_socket_state;
   native.sock_state_cb_data = this;
   std::string lookups = "fb";  // the hosts file, then DNS
   native.lookups = lookups.data();
-  int status = ::ares_init_options(&channel_, &native,
-                                   ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS);
+  int status = ::ares_init_options(
+      &channel_, &native, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS);
   if (status != ARES_SUCCESS) {
     channel_ = nullptr;
     return std::unexpected(error_of(status, "resolver"));
@@ -158,12 +162,14 @@ std::unique_ptr<Pending> AresResolver::resolve(std::string_view host, std::uint1
   auto query = std::make_shared<Query>(loop_, std::string(host), port, std::move(callback));
   auto answer = std::make_unique<Answer>(query);
   const bool needs_brackets = host.find(':') != std::string_view::npos && !host.starts_with('[');
-  const std::string numeric = (needs_brackets ? "[" + query->host() + "]" : query->host()) + ":" + std::to_string(port);
+  const std::string numeric =
+      (needs_brackets ? "[" + query->host() + "]" : query->host()) + ":" + std::to_string(port);
   if (auto address = SocketAddress::parse(numeric); address && address->is_ip()) {
     query->settle(std::vector{std::move(*address)});
     return answer;
   }
-  if (host.empty() || host.size() > host_bytes_max || host.find_first_of(std::string_view("\0 /:@[]", 7)) != host.npos) {
+  if (host.empty() || host.size() > host_bytes_max ||
+      host.find_first_of(std::string_view("\0 /:@[]", 7)) != host.npos) {
     query->settle(fail(ErrorCode::InvalidArgument, "\"" + query->host() + "\" is not a host name"));
     return answer;
   }
@@ -184,12 +190,15 @@ void AresResolver::process(int readable_fd, int writable_fd) {
 void AresResolver::arm_timeout() {
   timeval time{};
   if (::ares_timeout(channel_, nullptr, &time) == nullptr) return loop_.disarm(*this);
-  loop_.arm(*this, Loop::read_clock() + std::chrono::seconds{time.tv_sec} + std::chrono::microseconds{time.tv_usec});
+  loop_.arm(*this,
+            Loop::read_clock() + std::chrono::seconds{time.tv_sec} + std::chrono::microseconds{time.tv_usec});
 }
 
 void AresResolver::watch_socket(int fd, bool readable, bool writable) {
-  const std::uint32_t events = (readable ? std::uint32_t{EPOLLIN} : 0) | (writable ? std::uint32_t{EPOLLOUT} : 0);
-  auto known = std::find_if(sockets_.begin(), sockets_.end(), [fd](const auto& socket) { return socket->fd == fd; });
+  const std::uint32_t events =
+      (readable ? std::uint32_t{EPOLLIN} : 0) | (writable ? std::uint32_t{EPOLLOUT} : 0);
+  auto known =
+      std::find_if(sockets_.begin(), sockets_.end(), [fd](const auto& socket) { return socket->fd == fd; });
   if (known != sockets_.end()) {
     if (events != 0) return loop_.rewatch(fd, events, **known);
     loop_.unwatch(fd, **known);
@@ -197,7 +206,8 @@ void AresResolver::watch_socket(int fd, bool readable, bool writable) {
     return;
   }
   if (events == 0) return;
-  auto spare = std::find_if(sockets_.begin(), sockets_.end(), [](const auto& socket) { return socket->fd < 0; });
+  auto spare =
+      std::find_if(sockets_.begin(), sockets_.end(), [](const auto& socket) { return socket->fd < 0; });
   if (spare == sockets_.end()) spare = sockets_.insert(spare, std::make_unique<Socket>(*this));
   // One that cannot be watched makes its query time out, which is what c-ares has an answer for.
   if (loop_.watch(fd, events, **spare)) (*spare)->fd = fd;

@@ -17,7 +17,8 @@ Result<std::unique_ptr<SignalWatcher>> SignalWatcher::create(Loop& loop, std::sp
   sigset_t set;
   sigemptyset(&set);
   for (const int signal : signals) {
-    if (sigaddset(&set, signal) != 0) return fail(ErrorCode::InvalidArgument, "no signal " + std::to_string(signal));
+    if (sigaddset(&set, signal) != 0)
+      return fail(ErrorCode::InvalidArgument, "no signal " + std::to_string(signal));
   }
   if (const int error = ::pthread_sigmask(SIG_BLOCK, &set, nullptr); error != 0) {
     return std::unexpected(Error::from_errno(error, "pthread_sigmask"));
@@ -36,7 +37,8 @@ SignalWatcher::~SignalWatcher() {
 
 void SignalWatcher::handle_events(std::uint32_t /*events*/) {
   signalfd_siginfo info;
-  while (::read(fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) callback_(static_cast<int>(info.ssi_signo));
+  while (::read(fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info))
+    callback_(static_cast<int>(info.ssi_signo));
 }
 
 void ignore_broken_pipes() { static_cast<void>(std::signal(SIGPIPE, SIG_IGN)); }
@@ -61,7 +63,7 @@ void ChildWatcher::close_pidfd() {
 void ChildWatcher::handle_events(std::uint32_t /*events*/) {
   siginfo_t info{};
   const int waited = ::waitid(P_PIDFD, static_cast<id_t>(fd_), &info, WEXITED | WNOHANG);
-  if (waited != 0 && errno == EINTR) return;      // told again in the next turn
+  if (waited != 0 && errno == EINTR) return;  // told again in the next turn
   if (waited == 0 && info.si_pid == 0) return;
   ChildExit exit;
   if (waited == 0) {

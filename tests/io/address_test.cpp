@@ -11,9 +11,9 @@ namespace sinnet::io {
 namespace {
 
 TEST(SocketAddressTest, WhatParseTakesToStringGivesBack) {
-  for (const std::string_view text : {"127.0.0.1:80", "0.0.0.0:0", "255.255.255.255:65535", "[::1]:80", "[::]:8080",
-                                      "[2001:db8::1]:443", "[::ffff:192.0.2.1]:80", "unix:/run/x.sock", "unix:@name",
-                                      "unix:relative"}) {
+  for (const std::string_view text :
+       {"127.0.0.1:80", "0.0.0.0:0", "255.255.255.255:65535", "[::1]:80", "[::]:8080", "[2001:db8::1]:443",
+        "[::ffff:192.0.2.1]:80", "unix:/run/x.sock", "unix:@name", "unix:relative"}) {
     const auto address = SocketAddress::parse(text);
     ASSERT_TRUE(address) << text;
     EXPECT_EQ(address->to_string(), text);
@@ -21,10 +21,30 @@ TEST(SocketAddressTest, WhatParseTakesToStringGivesBack) {
 }
 
 TEST(SocketAddressTest, WhatIsNoNumericAddressIsRefused) {
-  for (const std::string_view text :
-       {"", ":", ":80", "80", "localhost:80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1: 80",
-        "127.0.0.1:+80", "127.0.0.1:000080", "127.1:80", "0x7f.0.0.1:80", "127.0.0.01:80", " 127.0.0.1:80", "[::1]",
-        "::1:80", "[::1:80", "[]:80", "[127.0.0.1]:80", "[fe80::1%eth0]:80", "unix:", "unix:@"}) {
+  for (const std::string_view text : {"",
+                                      ":",
+                                      ":80",
+                                      "80",
+                                      "localhost:80",
+                                      "127.0.0.1",
+                                      "127.0.0.1:",
+                                      "127.0.0.1:65536",
+                                      "127.0.0.1:-1",
+                                      "127.0.0.1: 80",
+                                      "127.0.0.1:+80",
+                                      "127.0.0.1:000080",
+                                      "127.1:80",
+                                      "0x7f.0.0.1:80",
+                                      "127.0.0.01:80",
+                                      " 127.0.0.1:80",
+                                      "[::1]",
+                                      "::1:80",
+                                      "[::1:80",
+                                      "[]:80",
+                                      "[127.0.0.1]:80",
+                                      "[fe80::1%eth0]:80",
+                                      "unix:",
+                                      "unix:@"}) {
     const auto address = SocketAddress::parse(text);
     ASSERT_FALSE(address) << text;
     EXPECT_EQ(address.error().code, ErrorCode::InvalidArgument);
@@ -59,10 +79,12 @@ TEST(SocketAddressTest, HostOfAMappedAddressReadsAsIpv4) {
 }
 
 TEST(SocketAddressTest, LoopbackIsWhatOnlyThisMachineReaches) {
-  for (const std::string_view text : {"127.0.0.1:1", "127.255.0.3:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "unix:/x"}) {
+  for (const std::string_view text :
+       {"127.0.0.1:1", "127.255.0.3:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "unix:/x"}) {
     EXPECT_TRUE(SocketAddress::parse(text)->is_loopback()) << text;
   }
-  for (const std::string_view text : {"128.0.0.1:1", "0.0.0.0:1", "[::]:1", "[::2]:1", "[1::1]:1", "[::ffff:1.0.0.1]:1"}) {
+  for (const std::string_view text :
+       {"128.0.0.1:1", "0.0.0.0:1", "[::]:1", "[::2]:1", "[1::1]:1", "[::ffff:1.0.0.1]:1"}) {
     EXPECT_FALSE(SocketAddress::parse(text)->is_loopback()) << text;
   }
   EXPECT_FALSE(SocketAddress().is_loopback());
@@ -76,9 +98,11 @@ TEST(SocketAddressTest, UnknownOrCutNativeFormIsNone) {
   EXPECT_EQ(SocketAddress::from_native(test::bytes("0100")).family(), AddressFamily::Unix);
 }
 
-RC_GTEST_PROP(SocketAddressProperty, TextAndNativeFormsRoundTrip, (std::array<std::uint8_t, 16> octets, std::uint16_t port)) {
-  for (const SocketAddress& address : {SocketAddress::ipv6(octets, port),
-                                       SocketAddress::ipv4({octets[0], octets[1], octets[2], octets[3]}, port)}) {
+RC_GTEST_PROP(SocketAddressProperty, TextAndNativeFormsRoundTrip,
+              (std::array<std::uint8_t, 16> octets, std::uint16_t port)) {
+  for (const SocketAddress& address :
+       {SocketAddress::ipv6(octets, port),
+        SocketAddress::ipv4({octets[0], octets[1], octets[2], octets[3]}, port)}) {
     RC_ASSERT(*SocketAddress::parse(address.to_string()) == address);
     std::array<std::byte, 128> native;
     const std::size_t size = address.to_native(native);

@@ -16,7 +16,8 @@ using Outcome = std::optional<Result<std::unique_ptr<Transport>>>;
 /// Answers what the test scripted, in the next turn.
 class ScriptedResolver final : public Resolver {
  public:
-  ScriptedResolver(Loop& loop, Result<std::vector<SocketAddress>> answer) : loop_(loop), answer_(std::move(answer)) {}
+  ScriptedResolver(Loop& loop, Result<std::vector<SocketAddress>> answer)
+      : loop_(loop), answer_(std::move(answer)) {}
   std::unique_ptr<Pending> resolve(std::string_view, std::uint16_t, Callback callback) override {
     struct Answer final : Pending, Task {
       Callback callback;
@@ -141,7 +142,8 @@ TEST_F(ConnectorTest, CallbackMayDestroyItsAttempt) {
 }
 
 TEST_F(ConnectorTest, HostFallsThroughRefusedAddressesWithoutWaiting) {
-  ScriptedResolver resolver(*loop_, std::vector{closed_address(), closed_address(), listener_->local_address()});
+  ScriptedResolver resolver(*loop_,
+                            std::vector{closed_address(), closed_address(), listener_->local_address()});
   const Time before = Loop::read_clock();
   const auto pending = connect_host(*loop_, resolver, "h", 1, time_never, record());
   ASSERT_TRUE(wait());
@@ -172,8 +174,10 @@ TEST_F(ConnectorTest, HostWhoseAddressesAllRefuseTellsOfTheFirst) {
 }
 
 TEST_F(ConnectorTest, HostFamiliesAlternate) {
-  // IPv6 loopback first in the list twice; the IPv4 address is second in the race, so it wins before a quarter second is over.
-  const SocketAddress six = SocketAddress::ipv6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, closed_address().port());
+  // IPv6 loopback first in the list twice; the IPv4 address is second in the race, so it wins before a
+  // quarter second is over.
+  const SocketAddress six =
+      SocketAddress::ipv6({0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, closed_address().port());
   ScriptedResolver resolver(*loop_, std::vector{six, six, six, listener_->local_address()});
   const auto pending = connect_host(*loop_, resolver, "h", 1, time_never, record());
   ASSERT_TRUE(wait());

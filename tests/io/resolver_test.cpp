@@ -21,7 +21,8 @@ using sinnet::test::bytes;
 /// It answers NXDOMAIN for others, and nothing at all for silent.test.
 class NameServer {
  public:
-  explicit NameServer(Loop& loop) : loop_(loop), fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
+  explicit NameServer(Loop& loop)
+      : loop_(loop), fd_(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -45,7 +46,8 @@ class NameServer {
     std::array<std::byte, 512> packet;
     sockaddr_in peer{};
     socklen_t size = sizeof peer;
-    const ssize_t n = ::recvfrom(fd_, packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&peer), &size);
+    const ssize_t n =
+        ::recvfrom(fd_, packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&peer), &size);
     if (n < 12) return;
     ++questions;
     const std::vector<std::byte> question(packet.begin() + 12, packet.begin() + n);
@@ -57,7 +59,9 @@ class NameServer {
     const bool is_known = text.find("dual") != std::string_view::npos;
     const bool is_six = question[end - 3] == std::byte{28};
     std::vector<std::byte> reply(packet.begin(), packet.begin() + 2);
-    const auto append = [&reply](const std::vector<std::byte>& more) { reply.insert(reply.end(), more.begin(), more.end()); };
+    const auto append = [&reply](const std::vector<std::byte>& more) {
+      reply.insert(reply.end(), more.begin(), more.end());
+    };
     append(bytes(is_known ? "8180 0001 0001 0000 0000" : "8183 0001 0000 0000 0000"));
     append({question.begin(), question.begin() + static_cast<std::ptrdiff_t>(end)});
     if (is_known && is_six) append(bytes("c00c 001c 0001 0000003c 0010 20010db8000000000000000000000007"));
@@ -102,7 +106,8 @@ class ResolverTest : public testing::Test {
 
 TEST_F(ResolverTest, NumericHostsAreAnsweredInTheNextTurnWithoutAsking) {
   const auto resolver = make_resolver();
-  for (const auto& [host, text] : {std::pair{"127.0.0.1", "127.0.0.1:80"}, {"::1", "[::1]:80"}, {"[::1]", "[::1]:80"}}) {
+  for (const auto& [host, text] :
+       {std::pair{"127.0.0.1", "127.0.0.1:80"}, {"::1", "[::1]:80"}, {"[::1]", "[::1]:80"}}) {
     outcome_.reset();
     const auto pending = resolver->resolve(host, 80, record());
     EXPECT_FALSE(outcome_);
@@ -153,8 +158,8 @@ TEST_F(ResolverTest, SilentServerTimesOutByTheLoopsTimer) {
 
 TEST_F(ResolverTest, WhatIsNoHostNameIsRefusedUnasked) {
   const auto resolver = make_resolver();
-  for (const std::string& host : {std::string(), std::string("a b"), std::string("a\0b.test", 8), std::string(300, 'a'),
-                                  std::string("unix:/x"), std::string("[::1")}) {
+  for (const std::string& host : {std::string(), std::string("a b"), std::string("a\0b.test", 8),
+                                  std::string(300, 'a'), std::string("unix:/x"), std::string("[::1")}) {
     outcome_.reset();
     const auto pending = resolver->resolve(host, 1, record());
     EXPECT_FALSE(outcome_);
@@ -179,7 +184,8 @@ TEST_F(ResolverTest, DestroyedAnswerCallsNobodyWhileOthersGoOn) {
 TEST_F(ResolverTest, CallbackMayDestroyItsAnswerAndAskAgain) {
   const auto resolver = make_resolver();
   std::unique_ptr<Pending> pending;
-  pending = resolver->resolve("dual.test", 1, [&](auto) { pending = resolver->resolve("dual.test", 2, record()); });
+  pending =
+      resolver->resolve("dual.test", 1, [&](auto) { pending = resolver->resolve("dual.test", 2, record()); });
   ASSERT_TRUE(wait());
   EXPECT_TRUE(*outcome_);
 }
@@ -197,8 +203,9 @@ TEST_F(ResolverTest, LocalhostIsConnectedByName) {
   const auto resolver = make_resolver();
   const auto listener = std::move(*Listener::open(SocketAddress::ipv4({127, 0, 0, 1}, 0)));
   std::optional<Result<std::unique_ptr<Transport>>> connected;
-  const auto pending = connect_host(*loop_, *resolver, "localhost", listener->local_address().port(),
-                                    Loop::read_clock() + 5s, [&](auto result) { connected = std::move(result); });
+  const auto pending =
+      connect_host(*loop_, *resolver, "localhost", listener->local_address().port(), Loop::read_clock() + 5s,
+                   [&](auto result) { connected = std::move(result); });
   ASSERT_TRUE(turn_until(*loop_, [&] { return connected.has_value(); }));
   EXPECT_TRUE(*connected) << connected->error().message;
 }

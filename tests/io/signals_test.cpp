@@ -81,7 +81,8 @@ class FileWatcherTest : public testing::Test {
   }
   void watch(std::vector<std::string> names) {
     for (std::string& name : names) name = folder_.path(name);
-    auto watcher = FileWatcher::create(*loop_, names, [this](const std::string& path) { seen_.push_back(path); });
+    auto watcher =
+        FileWatcher::create(*loop_, names, [this](const std::string& path) { seen_.push_back(path); });
     ASSERT_TRUE(watcher) << watcher.error().message;
     watcher_ = std::move(*watcher);
   }

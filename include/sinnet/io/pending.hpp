@@ -3,8 +3,8 @@
 
 namespace sinnet::io {
 
-/// Destroying it cancels: its callback is dropped without being called. It must not outlive its loop. Once the callback has
-/// run it stands for nothing and may be kept or destroyed, also from inside the callback.
+/// Destroying it cancels: its callback is dropped without being called. It must not outlive its loop. Once
+/// the callback has run it stands for nothing and may be kept or destroyed, also from inside the callback.
 class Pending {
  public:
   Pending() = default;

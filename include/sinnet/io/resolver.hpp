@@ -1,5 +1,6 @@
 #pragma once
-/// Resolver: host names to addresses without blocking the loop, by c-ares. It opens no connection to what it finds.
+/// Resolver: host names to addresses without blocking the loop, by c-ares. It opens no connection to what it
+/// finds.
 
 #include <cstdint>
 #include <functional>
@@ -23,8 +24,8 @@ struct ResolverOptions {
   int tries = 3;
 };
 
-/// Reads resolv.conf once, and /etc/hosts at each query, before any server is asked; `localhost` never leaves the machine
-/// (RFC 6761 6.3).
+/// Reads resolv.conf once, and /etc/hosts at each query, before any server is asked; `localhost` never leaves
+/// the machine (RFC 6761 6.3).
 ///
 /// Thread rule: its loop's thread.
 class Resolver {
@@ -39,9 +40,11 @@ class Resolver {
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
-  /// IPv4 and IPv6 addresses of `host`, each with `port`. A numeric host ("127.0.0.1", "::1", "[::1]") is answered without
-  /// asking anybody. The callback runs in a later turn, once, unless the answer is destroyed first; it may destroy it.
-  [[nodiscard]] virtual std::unique_ptr<Pending> resolve(std::string_view host, std::uint16_t port, Callback callback) = 0;
+  /// IPv4 and IPv6 addresses of `host`, each with `port`. A numeric host ("127.0.0.1", "::1", "[::1]") is
+  /// answered without asking anybody. The callback runs in a later turn, once, unless the answer is destroyed
+  /// first; it may destroy it.
+  [[nodiscard]] virtual std::unique_ptr<Pending> resolve(std::string_view host, std::uint16_t port,
+                                                         Callback callback) = 0;
 
  protected:
   Resolver() = default;

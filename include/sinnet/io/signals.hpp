@@ -16,9 +16,9 @@ namespace sinnet::io {
 
 /// Signals through a signalfd.
 ///
-/// They are blocked in the calling thread, and in every thread and process it starts afterwards; so make the watcher before
-/// the first thread, and unblock in a child before exec (posix_spawn: POSIX_SPAWN_SETSIGMASK). They stay blocked when the
-/// watcher goes, since one that is pending would else end the process.
+/// They are blocked in the calling thread, and in every thread and process it starts afterwards; so make the
+/// watcher before the first thread, and unblock in a child before exec (posix_spawn: POSIX_SPAWN_SETSIGMASK).
+/// They stay blocked when the watcher goes, since one that is pending would else end the process.
 ///
 /// Thread rule: its loop's thread.
 class SignalWatcher final : public Destroyable, private Watcher {
@@ -31,7 +31,8 @@ class SignalWatcher final : public Destroyable, private Watcher {
   ~SignalWatcher() override;
 
  private:
-  SignalWatcher(Loop& loop, int fd, Callback callback) : loop_(loop), fd_(fd), callback_(std::move(callback)) {}
+  SignalWatcher(Loop& loop, int fd, Callback callback)
+      : loop_(loop), fd_(fd), callback_(std::move(callback)) {}
   void handle_events(std::uint32_t events) override;
 
   Loop& loop_;
@@ -39,7 +40,8 @@ class SignalWatcher final : public Destroyable, private Watcher {
   Callback callback_;
 };
 
-/// Ignores SIGPIPE in the whole process. Transports do not need it (they send with MSG_NOSIGNAL); pipes to children do.
+/// Ignores SIGPIPE in the whole process. Transports do not need it (they send with MSG_NOSIGNAL); pipes to
+/// children do.
 void ignore_broken_pipes();
 
 /// How a child ended.
@@ -55,12 +57,15 @@ class ChildWatcher final : public Destroyable, private Watcher {
  public:
   using Callback = std::move_only_function<void(ChildExit)>;
 
-  /// The callback runs once and may destroy the watcher. Destroying the watcher before leaves the child running, unreaped.
-  [[nodiscard]] static Result<std::unique_ptr<ChildWatcher>> create(Loop& loop, pid_t child, Callback callback);
+  /// The callback runs once and may destroy the watcher. Destroying the watcher before leaves the child
+  /// running, unreaped.
+  [[nodiscard]] static Result<std::unique_ptr<ChildWatcher>> create(Loop& loop, pid_t child,
+                                                                    Callback callback);
   ~ChildWatcher() override;
 
  private:
-  ChildWatcher(Loop& loop, int fd, Callback callback) : loop_(loop), fd_(fd), callback_(std::move(callback)) {}
+  ChildWatcher(Loop& loop, int fd, Callback callback)
+      : loop_(loop), fd_(fd), callback_(std::move(callback)) {}
   void handle_events(std::uint32_t events) override;
   void close_pidfd();
 
@@ -69,16 +74,18 @@ class ChildWatcher final : public Destroyable, private Watcher {
   Callback callback_;
 };
 
-/// Tells when files change, appear or vanish, by whatever means: written in place, renamed over, or a symbolic link on the
-/// way re-pointed. It watches the folders (inotify) and compares what the paths lead to; it reads no file.
+/// Tells when files change, appear or vanish, by whatever means: written in place, renamed over, or a
+/// symbolic link on the way re-pointed. It watches the folders (inotify) and compares what the paths lead to;
+/// it reads no file.
 ///
 /// Thread rule: its loop's thread.
 class FileWatcher final : public Destroyable, private Watcher, private Timer {
  public:
   using Callback = std::move_only_function<void(const std::string& path)>;
 
-  /// Called for each changed path, 100 ms after the last event, so that a certificate and its key written one after the
-  /// other are both there. The folders must exist. The callback may not destroy the watcher (Loop::destroy_later does).
+  /// Called for each changed path, 100 ms after the last event, so that a certificate and its key written one
+  /// after the other are both there. The folders must exist. The callback may not destroy the watcher
+  /// (Loop::destroy_later does).
   [[nodiscard]] static Result<std::unique_ptr<FileWatcher>> create(Loop& loop, std::vector<std::string> paths,
                                                                    Callback callback);
   ~FileWatcher() override;
