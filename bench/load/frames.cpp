@@ -52,7 +52,8 @@ std::vector<std::uint8_t> make_payload(std::size_t bytes, bool text) {
   Noise noise;
   std::vector<std::uint8_t> payload;
   payload.reserve(bytes + 64);
-  while (payload.size() < bytes) {
+  const std::size_t fresh = std::min(bytes, kPayloadPeriod);
+  while (payload.size() < fresh) {
     if (!text) {
       payload.push_back(static_cast<std::uint8_t>(noise.next()));
       continue;
@@ -62,7 +63,8 @@ std::vector<std::uint8_t> make_payload(std::size_t bytes, bool text) {
                                (noise.next() % 2 != 0 ? "buy" : "sell") + "\"}\n";
     payload.insert(payload.end(), record.begin(), record.end());
   }
-  payload.resize(bytes);
+  payload.resize(fresh);
+  while (payload.size() < bytes) payload.push_back(payload[payload.size() - kPayloadPeriod]);
   return payload;
 }
 

@@ -41,6 +41,9 @@ Options parse_options(int argc, char** argv);
 
 // ---- frames.cpp
 
+/// A payload repeats itself behind so many bytes (a multiple of the mask's four and of the page size).
+inline constexpr std::size_t kPayloadPeriod = 65536;
+
 /// A payload of `bytes` bytes: JSON-like ASCII when `text` (compresses about 3 : 1), else noise.
 std::vector<std::uint8_t> make_payload(std::size_t bytes, bool text);
 

@@ -49,6 +49,8 @@ class Session : public std::enable_shared_from_this<Session<Stream>> {
     extension.server_enable = deflate;
     extension.server_no_context_takeover = true;
     extension.client_no_context_takeover = true;
+    extension.compLevel = 6;  // zlib's defaults, which the other peers use
+    extension.memLevel = 8;
     stream_.set_option(extension);
     stream_.auto_fragment(false);
     stream_.read_message_max(peer::kMessageBytesMax);

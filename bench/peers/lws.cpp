@@ -45,6 +45,8 @@ void handle_open(lws* connection, Session* session) {
   lws_hdr_copy(connection, path, sizeof path, WSI_TOKEN_GET_URI);
   session->publishes = std::strcmp(path, "/publish") == 0;
   if (std::strcmp(path, "/fanout") == 0) subscribers.insert(connection);
+  // zlib's default level, which the other peers use; fails, harmlessly, when nothing was negotiated.
+  lws_set_extension_option(connection, "permessage-deflate", "compression_level", "6");
 }
 
 void handle_publication(lws* connection, Session& session, const void* data, std::size_t size) {

@@ -42,6 +42,9 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	defer connection.Close()
 	connection.SetReadLimit(64 << 20)
 	connection.EnableWriteCompression(deflate)
+	if deflate {
+		connection.SetCompressionLevel(6) // zlib's default, which the other peers use
+	}
 	if r.URL.Path == "/fanout" {
 		mutex.Lock()
 		subscribers[connection] = true
