@@ -63,7 +63,7 @@ std::vector<std::uint8_t> make_payload(std::size_t bytes, bool text) {
                                (noise.next() % 2 != 0 ? "buy" : "sell") + "\"}\n";
     payload.insert(payload.end(), record.begin(), record.end());
   }
-  payload.resize(fresh);
+  payload.erase(payload.begin() + static_cast<std::ptrdiff_t>(fresh), payload.end());
   while (payload.size() < bytes) payload.push_back(payload[payload.size() - kPayloadPeriod]);
   return payload;
 }
@@ -101,7 +101,7 @@ std::vector<std::uint8_t> deflate_payload(Bytes payload) {
   stream.next_out = output.data();
   stream.avail_out = static_cast<uInt>(output.size());
   deflate(&stream, Z_SYNC_FLUSH);
-  output.resize(output.size() - stream.avail_out - 4);
+  output.erase(output.end() - static_cast<std::ptrdiff_t>(stream.avail_out) - 4, output.end());
   deflateEnd(&stream);
   return output;
 }
