@@ -106,6 +106,7 @@ class ReplyReader {
 struct Scheduled {
   double ran_s = 0;     // on a CPU
   double waited_s = 0;  // ready, but another task had the CPU: tells of a machine that is not quiet
+  int tasks = 0;        // threads; those of one process wait for each other too
 };
 Scheduled scheduled(int pid);
 /// Resident bytes of a process.

@@ -22,6 +22,7 @@ void add_task(const std::string& path, Scheduled& sum) {
   if (fields != 2) return;  // it ended between opening and reading
   sum.ran_s += static_cast<double>(ran_ns) * 1e-9;
   sum.waited_s += static_cast<double>(waited_ns) * 1e-9;
+  ++sum.tasks;
 }
 
 }  // namespace
@@ -88,11 +89,10 @@ void Window::print(const std::string& extra) const {
       work / seconds, (end_.own.ran_s - begin_.own.ran_s) / seconds,
       (end_.own.waited_s - begin_.own.waited_s) / seconds);
   if (server_s > 0) {
-    std::printf(
-        ",\"server_cpu_s\":%.6f,\"server_busy\":%.4f,\"server_waited\":%.4f,\"messages_per_server_cpu_s\":%."
-        "2f",
-        server_s, server_s / seconds, (end_.server.waited_s - begin_.server.waited_s) / seconds,
-        work / server_s);
+    std::printf(",\"server_cpu_s\":%.6f,\"server_busy\":%.4f,\"messages_per_server_cpu_s\":%.2f", server_s,
+                server_s / seconds, work / server_s);
+    std::printf(",\"server_threads\":%d,\"server_waited\":%.4f", end_.server.tasks,
+                (end_.server.waited_s - begin_.server.waited_s) / seconds);
   }
   std::printf("%s}\n", extra.c_str());
   std::fflush(stdout);
