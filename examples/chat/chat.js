@@ -1,4 +1,5 @@
-// The chat page: one WebSocket, reopened with back-off when it ends. Messages are plain text, so that a shell can join in.
+// The chat page: one WebSocket, reopened with back-off when it ends. Messages are plain text, so that a
+// shell can join in.
 
 const log = document.querySelector("#log");
 const text = document.querySelector("#text");

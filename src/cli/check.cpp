@@ -44,9 +44,10 @@ const Verb verb_check{
     .summary = "Check a configuration, or print what it comes to",
     .synopsis = "[-c FILE] [--print | --print-defaults] [options of serve]",
     .options = &options,
-    .examples = "  sinnet check -c sinnet.toml\n"
-                "  sinnet check -c sinnet.toml --set limits.message=64MiB --print\n"
-                "  sinnet check --print-defaults | less\n",
+    .examples =
+        "  sinnet check -c sinnet.toml\n"
+        "  sinnet check -c sinnet.toml --set limits.message=64MiB --print\n"
+        "  sinnet check --print-defaults | less\n",
     .run = &run,
 };
 

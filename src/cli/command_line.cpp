@@ -2,8 +2,8 @@
 
 #include "cli/command_line.hpp"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <deque>
@@ -53,8 +53,10 @@ std::expected<Arguments, std::string> parse_arguments(const Verb& verb, std::spa
     if (option.value.empty()) {
       app.add_flag(std::string(option.names));
     } else {
-      app.add_option(std::string(option.names), values.back())->expected(1)->allow_extra_args(false)->multi_option_policy(
-          CLI::MultiOptionPolicy::TakeAll);
+      app.add_option(std::string(option.names), values.back())
+          ->expected(1)
+          ->allow_extra_args(false)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     }
   }
   std::vector<std::string> reversed(typed.rbegin(), typed.rend());  // what CLI11 wants of a vector
@@ -94,7 +96,8 @@ std::expected<Arguments, std::string> parse_arguments(const Verb& verb, std::spa
 }
 
 std::string help_of(const Verb& verb) {
-  std::string text = fmt::format("Usage: sinnet {} {}\n\n{}.\n\nOptions:\n", verb.name, verb.synopsis, verb.summary);
+  std::string text =
+      fmt::format("Usage: sinnet {} {}\n\n{}.\n\nOptions:\n", verb.name, verb.synopsis, verb.summary);
   for (const Option& option : options_of(verb)) {
     std::string names{option.names};
     if (const std::size_t comma = names.find(','); comma != names.npos) names.insert(comma + 1, " ");

@@ -35,7 +35,8 @@ class Arguments {
   [[nodiscard]] const std::vector<std::string>& operands() const noexcept { return operands_; }
 
  private:
-  friend std::expected<Arguments, std::string> parse_arguments(const struct Verb& verb, std::span<char* const> typed);
+  friend std::expected<Arguments, std::string> parse_arguments(const struct Verb& verb,
+                                                               std::span<char* const> typed);
 
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
   std::vector<std::string> operands_;
@@ -53,7 +54,8 @@ struct Verb {
 };
 
 /// A usage error is half a sentence: `unknown option "--prnt"; did you mean "--print"?`.
-[[nodiscard]] std::expected<Arguments, std::string> parse_arguments(const Verb& verb, std::span<char* const> typed);
+[[nodiscard]] std::expected<Arguments, std::string> parse_arguments(const Verb& verb,
+                                                                    std::span<char* const> typed);
 
 /// `sinnet check --help`.
 [[nodiscard]] std::string help_of(const Verb& verb);

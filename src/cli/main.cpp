@@ -15,7 +15,8 @@ namespace sinnet::cli {
 namespace {
 
 std::string help() {
-  std::string text = "Usage: sinnet COMMAND [OPTION]...\n\nA WebSocket server that the shell controls.\n\nCommands:\n";
+  std::string text =
+      "Usage: sinnet COMMAND [OPTION]...\n\nA WebSocket server that the shell controls.\n\nCommands:\n";
   for (const Verb* verb : verbs()) text += fmt::format("  {:<12}{}\n", verb->name, verb->summary);
   text +=
       "  help        Show this, or the help of a command: sinnet help serve\n"
@@ -26,7 +27,8 @@ std::string help() {
       "  sinnet init > sinnet.toml                    a configuration to start with\n"
       "  sinnet check -c sinnet.toml --print          what it comes to\n"
       "\n"
-      "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not reachable, 4 nothing matched, 5 denied,\n"
+      "Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 not reachable, 4 nothing matched, 5 "
+      "denied,\n"
       "6 timed out, 7 partly done.\n";
   return text;
 }

@@ -12,7 +12,8 @@ namespace sinnet::cli {
 
 /// One line for a person: "sinnet: " and `text` on stderr.
 void complain(std::string_view text);
-/// The same without the name in front: "demo.toml:3:1: …", as compilers write, so that editors can jump there.
+/// The same without the name in front: "demo.toml:3:1: …", as compilers write, so that editors can jump
+/// there.
 void complain_at_place(std::string_view text);
 
 }  // namespace sinnet::cli

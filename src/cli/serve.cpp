@@ -19,11 +19,13 @@ Exit run(const Arguments& arguments) {
 const Verb verb_serve{
     .name = "serve",
     .summary = "Run the server",
-    .synopsis = "[-c FILE] [--listen ADDR]... [--handler KIND] [--route PATH=KIND]... [--set SECTION.KEY=VALUE]...",
+    .synopsis =
+        "[-c FILE] [--listen ADDR]... [--handler KIND] [--route PATH=KIND]... [--set SECTION.KEY=VALUE]...",
     .options = &configuration_options,
-    .examples = "  sinnet serve --handler echo                        every path echoes, on 127.0.0.1:8080\n"
-                "  sinnet serve --listen 127.0.0.1:9000 --route /chat=broadcast --route '/*=static:www'\n"
-                "  sinnet serve -c sinnet.toml --set log.level=debug\n",
+    .examples =
+        "  sinnet serve --handler echo                        every path echoes, on 127.0.0.1:8080\n"
+        "  sinnet serve --listen 127.0.0.1:9000 --route /chat=broadcast --route '/*=static:www'\n"
+        "  sinnet serve -c sinnet.toml --set log.level=debug\n",
     .run = &run,
 };
 

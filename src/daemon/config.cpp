@@ -25,7 +25,8 @@ std::string host_of(std::string_view address) {
 Result<> check_address(std::string_view address) {
   const std::string shown = "\"" + std::string(address) + "\"";
   if (address.starts_with("unix:")) {
-    if (address.size() == 5 || address == "unix:@") return fail(ErrorCode::InvalidArgument, shown + " names no socket");
+    if (address.size() == 5 || address == "unix:@")
+      return fail(ErrorCode::InvalidArgument, shown + " names no socket");
     constexpr std::size_t path_bytes_max = 107;  // sun_path has 108 with the final zero (unix(7))
     if (address.size() - 5 <= path_bytes_max) return {};
     return fail(ErrorCode::InvalidArgument, shown + " is longer than the 107 bytes a socket path may have");
@@ -33,7 +34,8 @@ Result<> check_address(std::string_view address) {
   const std::size_t colon = address.rfind(':');
   const std::string_view port = colon == address.npos ? "" : address.substr(colon + 1);
   if (port.empty()) {
-    return fail(ErrorCode::InvalidArgument, shown + " has no port; write \"127.0.0.1:8080\" or \"unix:/path\"");
+    return fail(ErrorCode::InvalidArgument,
+                shown + " has no port; write \"127.0.0.1:8080\" or \"unix:/path\"");
   }
   unsigned number = 0;
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
@@ -45,10 +47,12 @@ Result<> check_address(std::string_view address) {
   in6_addr out{};
   if (inet_pton(AF_INET6, host.c_str(), &out) == 1) {
     if (has_brackets) return {};
-    return fail(ErrorCode::InvalidArgument, shown + " is an IPv6 address without brackets; write \"[::1]:80\"");
+    return fail(ErrorCode::InvalidArgument,
+                shown + " is an IPv6 address without brackets; write \"[::1]:80\"");
   }
   if (!has_brackets && inet_pton(AF_INET, host.c_str(), &out) == 1) return {};
-  return fail(ErrorCode::InvalidArgument, shown + " is not a numeric address; write \"127.0.0.1:8080\" or \"[::1]:8080\"");
+  return fail(ErrorCode::InvalidArgument,
+              shown + " is not a numeric address; write \"127.0.0.1:8080\" or \"[::1]:8080\"");
 }
 
 }  // namespace
@@ -67,7 +71,8 @@ std::string ListenAddress::to_string() const {
 }
 
 Result<ListenAddress> parse_listen_address(std::string_view text) {
-  const bool is_plain = std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  const bool is_plain =
+      std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
   if (!is_plain) return fail(ErrorCode::InvalidArgument, "the address holds a control character");
   ListenAddress result;
   result.address = next_word(text);

@@ -29,8 +29,9 @@ struct ListenAddress {
   friend bool operator==(const ListenAddress&, const ListenAddress&) = default;
 };
 
-/// "127.0.0.1:8080", "[::1]:80", "unix:/path", "unix:@name", each with the words ` tls` and ` proxy` behind it.
-/// Port 0 asks the kernel for one. Numeric addresses only: which address a name means is not the configuration's to guess.
+/// "127.0.0.1:8080", "[::1]:80", "unix:/path", "unix:@name", each with the words ` tls` and ` proxy` behind
+/// it. Port 0 asks the kernel for one. Numeric addresses only: which address a name means is not the
+/// configuration's to guess.
 [[nodiscard]] Result<ListenAddress> parse_listen_address(std::string_view text);
 
 struct TlsConfig {
@@ -43,8 +44,8 @@ struct TlsConfig {
 
 struct ServerConfig {
   std::vector<ListenAddress> listen;
-  std::string name;          ///< the server's own name; empty: it has none
-  std::uint64_t shards = 0;  ///< loops, each with its thread; 0: one per core ("auto")
+  std::string name;                          ///< the server's own name; empty: it has none
+  std::uint64_t shards = 0;                  ///< loops, each with its thread; 0: one per core ("auto")
   std::vector<std::string> trusted_proxies;  ///< numeric addresses, CIDR ranges or "unix"
   std::string user;                          ///< empty: stay who we are
   Duration drain{};                          ///< how long SIGTERM waits for busy connections
@@ -80,7 +81,8 @@ struct CompressionConfig {
 };
 
 struct SecurityConfig {
-  std::vector<std::string> allowed_origins;  ///< "https://host[:port]", "https://*.host" or "*"; empty: same origin only
+  std::vector<std::string>
+      allowed_origins;  ///< "https://host[:port]", "https://*.host" or "*"; empty: same origin only
   bool require_origin = false;
 
   friend bool operator==(const SecurityConfig&, const SecurityConfig&) = default;
@@ -123,8 +125,8 @@ struct LogConfig {
   friend bool operator==(const LogConfig&, const LogConfig&) = default;
 };
 
-/// Everything the daemon is told. A default-constructed Config is empty; default_config() (config_load.hpp) has the
-/// documented defaults. Copyable, no thread of its own: shards are handed a const one.
+/// Everything the daemon is told. A default-constructed Config is empty; default_config() (config_load.hpp)
+/// has the documented defaults. Copyable, no thread of its own: shards are handed a const one.
 struct Config {
   ServerConfig server;
   LimitsConfig limits;

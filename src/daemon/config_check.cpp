@@ -43,8 +43,10 @@ class Checker {
   }
   bool is_set(const std::string& path) const { return loaded_.sources.contains(path); }
 
-  void required(const Section& section, const std::string& prefix, const void* object, std::string_view type) {
-    const std::string header = section.shape == Section::Shape::List ? "[[" + section.name + "]]" : "[" + prefix + "]";
+  void required(const Section& section, const std::string& prefix, const void* object,
+                std::string_view type) {
+    const std::string header =
+        section.shape == Section::Shape::List ? "[[" + section.name + "]]" : "[" + prefix + "]";
     for (const Key& key : section.keys) {
       if (!key.is_required || (!key.only_for.empty() && key.only_for != type)) continue;
       const std::string path = prefix + "." + key.name;
@@ -77,10 +79,11 @@ class Checker {
       for (const Key& key : section.keys) {
         const std::string path = prefix + "." + key.name;
         if (key.only_for.empty() || key.only_for == type || !is_set(path)) continue;
-        problem(path, fmt::format("[{}]: {} belongs to type {}; this handler's type is {}", prefix, write_text(key.name),
-                                  write_text(key.only_for), write_text(type)));
+        problem(path, fmt::format("[{}]: {} belongs to type {}; this handler's type is {}", prefix,
+                                  write_text(key.name), write_text(key.only_for), write_text(type)));
       }
-      const bool is_used = std::ranges::find(config_.routes, handler.name, &RouteConfig::handler) != config_.routes.end();
+      const bool is_used =
+          std::ranges::find(config_.routes, handler.name, &RouteConfig::handler) != config_.routes.end();
       if (!is_used) warning(prefix, fmt::format("no route uses [{}]", prefix));
     }
   }
@@ -96,8 +99,9 @@ class Checker {
       if (route.path.empty() || route.handler.empty()) continue;
       const HandlerConfig* handler = config_.handler(route.handler);
       if (handler == nullptr) {
-        problem(prefix + ".handler", fmt::format("route {}: there is no [handler.{}]{}", write_text(route.path),
-                                                 route.handler, did_you_mean(route.handler, names)));
+        problem(prefix + ".handler",
+                fmt::format("route {}: there is no [handler.{}]{}", write_text(route.path), route.handler,
+                            did_you_mean(route.handler, names)));
         continue;
       }
       if (handler->type == HandlerType::Static && !route.protocols.empty()) {
@@ -106,8 +110,8 @@ class Checker {
       }
       for (std::size_t before = 0; before < at; ++before) {
         if (!collide(config_.routes[before], route, handler->type == HandlerType::Static)) continue;
-        problem(prefix + ".path", fmt::format("route {}: {} answers the same requests", write_text(route.path),
-                                              describe(before)));
+        problem(prefix + ".path", fmt::format("route {}: {} answers the same requests",
+                                              write_text(route.path), describe(before)));
         break;
       }
     }
@@ -122,7 +126,8 @@ class Checker {
     const HandlerConfig* handler = config_.handler(first.handler);
     if (handler == nullptr || (handler->type == HandlerType::Static) != second_is_static) return false;
     if (first.host != second.host || pattern_of(first.path) != pattern_of(second.path)) return false;
-    if (first.protocols.empty() || second.protocols.empty()) return first.protocols.empty() == second.protocols.empty();
+    if (first.protocols.empty() || second.protocols.empty())
+      return first.protocols.empty() == second.protocols.empty();
     return std::ranges::find_first_of(first.protocols, second.protocols) != first.protocols.end();
   }
 
@@ -133,11 +138,13 @@ class Checker {
     if (insecure_) return;
     for (const ListenAddress& address : config_.server.listen) {
       if (!address.is_public()) continue;
-      const std::string who =
-          config_.routes.empty() ? "nobody has to" : fmt::format("on route {} nobody has to", write_text(config_.routes[0].path));
-      problem("server.listen", fmt::format("server.listen: {} can be reached from other machines and {} authenticate; "
-                                           "listen on 127.0.0.1, or say --insecure if that is meant",
-                                           write_text(address.address), who));
+      const std::string who = config_.routes.empty() ? "nobody has to"
+                                                     : fmt::format("on route {} nobody has to",
+                                                                   write_text(config_.routes[0].path));
+      problem("server.listen",
+              fmt::format("server.listen: {} can be reached from other machines and {} authenticate; "
+                          "listen on 127.0.0.1, or say --insecure if that is meant",
+                          write_text(address.address), who));
     }
   }
 
@@ -150,12 +157,14 @@ class Checker {
     if (files.cert.empty() != files.key.empty()) {
       const bool no_key = files.key.empty();
       problem(no_key ? "server.tls.cert" : "server.tls.key",
-              fmt::format("server.tls: {} is set, {} is missing", no_key ? "cert" : "key", no_key ? "key" : "cert"));
+              fmt::format("server.tls: {} is set, {} is missing", no_key ? "cert" : "key",
+                          no_key ? "key" : "cert"));
     } else if (listens && files.cert.empty()) {
       problem("server.listen", fmt::format("server.listen: {} needs server.tls.cert and server.tls.key",
                                            write_text(secured->to_string())));
     } else if (!listens && !files.cert.empty()) {
-      warning("server.tls.cert", "server.tls: no address in server.listen has the word tls; the certificate is not used");
+      warning("server.tls.cert",
+              "server.tls: no address in server.listen has the word tls; the certificate is not used");
     } else if (files.cert.empty() && !files.client_ca.empty()) {
       problem("server.tls.client_ca", "server.tls: client_ca is set, cert and key are missing");
     }

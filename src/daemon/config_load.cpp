@@ -78,7 +78,9 @@ class Loader {
   }
 
  private:
-  void problem(const Source& where, std::string message) { loaded_.problems.push_back({where, std::move(message)}); }
+  void problem(const Source& where, std::string message) {
+    loaded_.problems.push_back({where, std::move(message)});
+  }
 
   std::size_t file_order(const Source& source) const {
     return static_cast<std::size_t>(std::ranges::find(files_, source.name) - files_.begin());
@@ -125,7 +127,8 @@ class Loader {
         if (const Value::Table* inner = member.value.table()) {
           read_table(*inner, path);
         } else {
-          problem(member.value.source, fmt::format("{}: expected a table [{}], got {}", path, path, member.value.type_name()));
+          problem(member.value.source,
+                  fmt::format("{}: expected a table [{}], got {}", path, path, member.value.type_name()));
         }
       } else if (section != nullptr) {
         read_member(*section, prefix, section->of(loaded_.config), member);
@@ -143,9 +146,10 @@ class Loader {
       const auto meant = nearest(member.key, children);
       const Section* section = meant ? find_section(*meant) : nullptr;
       const bool means_list = section != nullptr && section->shape == Section::Shape::List;
-      problem(member.source,
-              fmt::format("unknown section {}{}{}{}", is_list ? "[[" : "[", member.key, is_list ? "]]" : "]",
-                          did_you_mean(member.key, children, means_list ? "[[" : "[", means_list ? "]]" : "]")));
+      problem(
+          member.source,
+          fmt::format("unknown section {}{}{}{}", is_list ? "[[" : "[", member.key, is_list ? "]]" : "]",
+                      did_you_mean(member.key, children, means_list ? "[[" : "[", means_list ? "]]" : "]")));
     } else {
       problem(member.source, fmt::format("unknown key {} outside of any section{}", write_text(member.key),
                                          advice(member.key, nullptr, {})));
@@ -157,8 +161,8 @@ class Loader {
     const Key* key = section.find(member.key);
     const std::string path = prefix + "." + member.key;
     if (key == nullptr) {
-      problem(member.source, fmt::format("unknown key {} in {}{}", write_text(member.key), header_of(section, prefix),
-                                         advice(member.key, &section, prefix)));
+      problem(member.source, fmt::format("unknown key {} in {}{}", write_text(member.key),
+                                         header_of(section, prefix), advice(member.key, &section, prefix)));
       return;
     }
     const auto before = loaded_.sources.find(path);
@@ -174,7 +178,8 @@ class Loader {
   void read_routes(const Section& section, const Member& member) {
     const Value::List* list = member.value.list();
     if (list == nullptr) {
-      problem(member.source, fmt::format("{}: expected [[{}]], got {}", member.key, member.key, member.value.type_name()));
+      problem(member.source,
+              fmt::format("{}: expected [[{}]], got {}", member.key, member.key, member.value.type_name()));
       return;
     }
     for (const Value& entry : *list) {
@@ -193,13 +198,14 @@ class Loader {
 
   void read_handlers(const Section& section, const Member& member) {
     if (member.value.table() == nullptr) {
-      problem(member.source, fmt::format("{}: expected [{}.NAME], got {}", member.key, member.key, member.value.type_name()));
+      problem(member.source, fmt::format("{}: expected [{}.NAME], got {}", member.key, member.key,
+                                         member.value.type_name()));
       return;
     }
     for (const Member& entry : *member.value.table()) {
       if (entry.value.table() == nullptr) {
-        problem(entry.source, fmt::format("{}: expected a table [{}.{}], got {}", section.name, section.name, entry.key,
-                                          entry.value.type_name()));
+        problem(entry.source, fmt::format("{}: expected a table [{}.{}], got {}", section.name, section.name,
+                                          entry.key, entry.value.type_name()));
         continue;
       }
       if (const auto name = check_name(entry.key); !name) {
@@ -215,7 +221,8 @@ class Loader {
 
   HandlerConfig& handler_named(const Section& section, const std::string& name) {
     auto& handlers = loaded_.config.handlers;
-    if (const auto found = std::ranges::find(handlers, name, &HandlerConfig::name); found != handlers.end()) return *found;
+    if (const auto found = std::ranges::find(handlers, name, &HandlerConfig::name); found != handlers.end())
+      return *found;
     handlers.emplace_back().name = name;
     apply_defaults(section, &handlers.back());
     return handlers.back();
@@ -239,14 +246,16 @@ class Loader {
           read_variable(section, key, name, text);
         }
       }
-      // Others may own such names (a container platform sets SINNET_PORT for a service called sinnet): only a near miss is worth a word.
+      // Others may own such names (a container platform sets SINNET_PORT for a service called sinnet): only a
+      // near miss is worth a word.
       if (const std::string meant = did_you_mean(name, known, "", ""); !is_known && !meant.empty()) {
         loaded_.warnings.push_back({{Source::Kind::Environment, name}, "is not a key" + meant});
       }
     }
   }
 
-  void read_variable(const Section& section, const Key& key, const std::string& name, const std::string& text) {
+  void read_variable(const Section& section, const Key& key, const std::string& name,
+                     const std::string& text) {
     const Source source{Source::Kind::Environment, name};
     if (key.is_list) {
       loaded_.warnings.push_back({source, fmt::format("{} is a list; lists are not read from the environment",
@@ -270,11 +279,13 @@ class Loader {
       const Section& server = *find_section("server");
       Value list{{Source::Kind::Flag, "--listen"}, Value::List{}};
       for (const std::string& address : options_.listen) {
-        std::get<Value::List>(list.content).push_back(loose_value(address, {Source::Kind::Flag, "--listen " + address}));
+        std::get<Value::List>(list.content)
+            .push_back(loose_value(address, {Source::Kind::Flag, "--listen " + address}));
       }
       set(server, *server.find("listen"), list);
     }
-    if (options_.handler) add_route("/*", *options_.handler, {Source::Kind::Flag, "--handler " + *options_.handler});
+    if (options_.handler)
+      add_route("/*", *options_.handler, {Source::Kind::Flag, "--handler " + *options_.handler});
     for (const std::string& route : options_.routes) {
       const Source source{Source::Kind::Flag, "--route " + route};
       const std::size_t equals = route.find('=');
@@ -301,12 +312,15 @@ class Loader {
     if (section == nullptr) {
       std::vector<std::string> names;
       for (const Section& known : schema()) names.push_back(known.name);
-      return problem(source, fmt::format("unknown section [{}]{}", prefix, did_you_mean(prefix, names, "[", "]")));
+      return problem(source,
+                     fmt::format("unknown section [{}]{}", prefix, did_you_mean(prefix, names, "[", "]")));
     }
-    if (section->shape == Section::Shape::List) return problem(source, "routes are added with --route PATH=KIND");
+    if (section->shape == Section::Shape::List)
+      return problem(source, "routes are added with --route PATH=KIND");
     const Key* key = section->find(name);
     if (key == nullptr) {
-      return problem(source, fmt::format("unknown key {} in [{}]{}", write_text(name), prefix, advice(name, section, prefix)));
+      return problem(source, fmt::format("unknown key {} in [{}]{}", write_text(name), prefix,
+                                         advice(name, section, prefix)));
     }
     set(*section, *key, value);
   }
@@ -319,7 +333,8 @@ class Loader {
     const std::string which = prefix.size() > 8 ? prefix.substr(8) : name;
     const auto found = std::ranges::find(loaded_.config.handlers, which, &HandlerConfig::name);
     if (found == loaded_.config.handlers.end()) {
-      return problem(value.source, fmt::format("there is no [handler.{}]{}", which, did_you_mean(which, names)));
+      return problem(value.source,
+                     fmt::format("there is no [handler.{}]{}", which, did_you_mean(which, names)));
     }
     const Key* key = prefix.size() > 8 ? section.find(name) : nullptr;
     if (key == nullptr) {
@@ -356,14 +371,16 @@ class Loader {
     loaded_.config.handlers.push_back(std::move(*handler));
   }
 
-  /// A flag beats the file: drops the file's routes for any host with this pattern, and renumbers the sources.
+  /// A flag beats the file: drops the file's routes for any host with this pattern, and renumbers the
+  /// sources.
   void forget_routes(const std::string& pattern, bool is_static) {
     auto& routes = loaded_.config.routes;
     for (std::size_t at = routes.size(); at-- > 0;) {
       const HandlerConfig* handler = loaded_.config.handler(routes[at].handler);
       const bool same_kind = handler != nullptr && (handler->type == HandlerType::Static) == is_static;
       const bool is_from_flag = loaded_.sources[fmt::format("route.{}", at)].kind == Source::Kind::Flag;
-      if (is_from_flag || !same_kind || !routes[at].host.empty() || pattern_of(routes[at].path) != pattern) continue;
+      if (is_from_flag || !same_kind || !routes[at].host.empty() || pattern_of(routes[at].path) != pattern)
+        continue;
       routes.erase(routes.begin() + static_cast<std::ptrdiff_t>(at));
       std::map<std::string, Source, std::less<>> renumbered;
       for (auto& [key, source] : loaded_.sources) {
@@ -374,7 +391,8 @@ class Loader {
         const std::size_t dot = key.find('.', 6);
         const std::size_t number = static_cast<std::size_t>(std::stoul(key.substr(6, dot - 6)));
         const std::string rest = dot == key.npos ? "" : key.substr(dot);
-        if (number != at) renumbered.emplace(fmt::format("route.{}{}", number > at ? number - 1 : number, rest), source);
+        if (number != at)
+          renumbered.emplace(fmt::format("route.{}{}", number > at ? number - 1 : number, rest), source);
       }
       loaded_.sources = std::move(renumbered);
     }
@@ -408,7 +426,8 @@ std::vector<std::string> keys_needing_restart(const Config& running, const Confi
     if (section.shape != Section::Shape::Single) continue;
     for (const Key& key : section.keys) {
       if (key.apply != Apply::Restart) continue;
-      if (key.write(section.of_const(running)) != key.write(section.of_const(wanted))) names.push_back(section.path_of(key));
+      if (key.write(section.of_const(running)) != key.write(section.of_const(wanted)))
+        names.push_back(section.path_of(key));
     }
   }
   return names;
@@ -420,7 +439,9 @@ Result<HandlerConfig> parse_handler_kind(std::string_view kind) {
   const std::string_view type = kind.substr(0, colon);
   const std::string_view rest = colon == kind.npos ? std::string_view{} : kind.substr(colon + 1);
   const auto found = std::ranges::find(kinds, type);
-  const auto refuse = [](std::string message) { return fail(ErrorCode::InvalidArgument, std::move(message)); };
+  const auto refuse = [](std::string message) {
+    return fail(ErrorCode::InvalidArgument, std::move(message));
+  };
   if (found == kinds.end()) {
     return refuse(fmt::format("unknown handler {}; there are echo, broadcast, static:DIR and tcp:HOST:PORT{}",
                               write_text(type), did_you_mean(type, kinds)));

@@ -30,7 +30,8 @@ std::string effective_table(const Loaded& loaded, const Section& section, const 
   std::string text = fmt::format("\n{}  # {}\n", header, origin_of(loaded, prefix));
   for (const Key& key : section.keys) {
     if (!key.only_for.empty() && key.only_for != type) continue;
-    text += fmt::format("{} = {}  # {}\n", key.name, key.write(object), origin_of(loaded, prefix + "." + key.name));
+    text += fmt::format("{} = {}  # {}\n", key.name, key.write(object),
+                        origin_of(loaded, prefix + "." + key.name));
   }
   return text;
 }
@@ -56,7 +57,8 @@ std::string assignment(const Section& section, const Key& key, const std::string
   Scratch scratch;
   std::vector<Problem> none;
   void* object = scratch.of(section);
-  if (!text.empty() || !key.is_required) key.read(object, loose_value(text, {}), {key.name, {}, false, &none});
+  if (!text.empty() || !key.is_required)
+    key.read(object, loose_value(text, {}), {key.name, {}, false, &none});
   return fmt::format("{} = {}", key.name, key.write(object));
 }
 
@@ -77,12 +79,14 @@ std::string print_effective(const Loaded& loaded) {
     if (section.shape != Section::Shape::Single) continue;
     for (const Key& key : section.keys) {
       const std::string path = section.path_of(key);
-      text += fmt::format("{} = {}  # {}\n", path, key.write(section.of_const(loaded.config)), origin_of(loaded, path));
+      text += fmt::format("{} = {}  # {}\n", path, key.write(section.of_const(loaded.config)),
+                          origin_of(loaded, path));
     }
   }
   const Section& routes = *find_section("route");
   for (std::size_t at = 0; at < loaded.config.routes.size(); ++at) {
-    text += effective_table(loaded, routes, "[[route]]", fmt::format("route.{}", at), &loaded.config.routes[at], "");
+    text += effective_table(loaded, routes, "[[route]]", fmt::format("route.{}", at),
+                            &loaded.config.routes[at], "");
   }
   const Section& handlers = *find_section("handler");
   for (const HandlerConfig& handler : loaded.config.handlers) {
@@ -93,7 +97,8 @@ std::string print_effective(const Loaded& loaded) {
 }
 
 std::string print_defaults() {
-  std::string text = "# Every key and its default. Environment: SINNET_SECTION_KEY, such as SINNET_LIMITS_MESSAGE.\n";
+  std::string text =
+      "# Every key and its default. Environment: SINNET_SECTION_KEY, such as SINNET_LIMITS_MESSAGE.\n";
   for (const Section& section : schema()) {
     const std::string_view mark = section.shape == Section::Shape::Single ? "" : "# ";
     text += fmt::format("\n# {}\n{}{}\n", section.doc, mark, header_of(section));

@@ -1,6 +1,6 @@
 #pragma once
-/// The configuration as text, all of it read off the schema: what holds, what the defaults are, and a file to start with.
-/// Each can be loaded again and then says the same.
+/// The configuration as text, all of it read off the schema: what holds, what the defaults are, and a file to
+/// start with. Each can be loaded again and then says the same.
 
 #include <string>
 

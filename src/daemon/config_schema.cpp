@@ -30,7 +30,9 @@ constexpr Duration day = 24h;
 constexpr std::array<std::string_view, 4> handler_types{"echo", "broadcast", "static", "tcp"};
 constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warn", "error"};
 
-std::vector<std::string> words(std::span<const std::string_view> texts) { return {texts.begin(), texts.end()}; }
+std::vector<std::string> words(std::span<const std::string_view> texts) {
+  return {texts.begin(), texts.end()};
+}
 
 /// What a key has besides name, type, default and line of documentation.
 struct Extra {
@@ -66,7 +68,9 @@ class Keys {
     key.read = [field, type](void* object, const Value& value, const ReadContext& context) {
       return type.read(static_cast<Object*>(object)->*field, value, context);
     };
-    key.write = [field, type](const void* object) { return type.write(static_cast<const Object*>(object)->*field); };
+    key.write = [field, type](const void* object) {
+      return type.write(static_cast<const Object*>(object)->*field);
+    };
     section_.keys.push_back(std::move(key));
     return *this;
   }
@@ -83,8 +87,6 @@ class Keys {
 
 constexpr Extra restart{.apply = Apply::Restart};
 
-// clang-format off: a table reads better in columns than wrapped.
-
 Section server_section() {
   return Keys<ServerConfig>("server", "Where to listen and who we are.")
       .add("listen", &ServerConfig::listen, ListenList{}, "127.0.0.1:8080",
@@ -94,15 +96,18 @@ Section server_section() {
            "the server's own name, \"ws.example.com\": Host check, URLs, Server header")
       .add("shards", &ServerConfig::shards, Count{1, 1024, "auto"}, "auto", "one loop per core", restart)
       .add("trusted_proxies", &ServerConfig::trusted_proxies, TextList{check_proxy}, "",
-           "\"127.0.0.1\", \"10.0.0.0/8\", \"unix\": X-Forwarded-For is read right to left up to the first untrusted hop")
+           "\"127.0.0.1\", \"10.0.0.0/8\", \"unix\": X-Forwarded-For is read right to left up to the first "
+           "untrusted hop")
       .add("user", &ServerConfig::user, Text{check_plain_text}, "",
            "after binding: groups, gid, uid dropped, no_new_privs", restart)
-      .add("drain", &ServerConfig::drain, Span{0s, day}, "5s", "SIGTERM: how long busy connections may take to finish")
+      .add("drain", &ServerConfig::drain, Span{0s, day}, "5s",
+           "SIGTERM: how long busy connections may take to finish")
       .in([](Config& config) -> ServerConfig& { return config.server; });
 }
 
 Section tls_section() {
-  return Keys<TlsConfig>("server.tls", "For addresses with the word tls. Files are read again when they change.")
+  return Keys<TlsConfig>("server.tls",
+                         "For addresses with the word tls. Files are read again when they change.")
       .add("cert", &TlsConfig::cert, Path{Path::Kind::File}, "", "PEM: the certificate and its chain")
       .add("key", &TlsConfig::key, Path{Path::Kind::File}, "", "PEM")
       .add("client_ca", &TlsConfig::client_ca, Path{Path::Kind::File}, "",
@@ -116,7 +121,8 @@ Section limits_section() {
            "the soft descriptor limit is raised; what does not fit is warned about")
       .add("connections_per_ip", &LimitsConfig::connections_per_ip, Count{1, 10'000'000}, "1000",
            "by forwarded address; a trusted proxy that forwards none is not counted")
-      .add("handshakes_per_ip", &LimitsConfig::handshakes_per_ip, Count{1, 10'000'000}, "100", "unfinished ones")
+      .add("handshakes_per_ip", &LimitsConfig::handshakes_per_ip, Count{1, 10'000'000}, "100",
+           "unfinished ones")
       .add("message", &LimitsConfig::message_bytes_max, Size{1, 4 * gib}, "1MiB", "after inflation")
       .add("handshake_timeout", &LimitsConfig::handshake_timeout, Span{100ms, 1h}, "5s",
            "from accepting a connection to the end of its request head")
@@ -126,17 +132,20 @@ Section limits_section() {
            Choice<SlowConsumer>{{"close", "drop_oldest", "drop_newest", "conflate"}}, "close",
            "for messages from others when the queue is full: close | drop_oldest | drop_newest | conflate")
       .add("ping_interval", &LimitsConfig::ping_interval, Span{0s, day}, "25s", "\"0s\": no pings")
-      .add("pong_timeout", &LimitsConfig::pong_timeout, Span{100ms, day}, "10s", "no answer to a ping for so long: gone")
+      .add("pong_timeout", &LimitsConfig::pong_timeout, Span{100ms, day}, "10s",
+           "no answer to a ping for so long: gone")
       .in([](Config& config) -> LimitsConfig& { return config.limits; });
 }
 
 Section compression_section() {
   return Keys<CompressionConfig>("compression", "permessage-deflate.")
-      .add("enabled", &CompressionConfig::enabled, Flag{}, "true", "accept a client's offer; the server cannot offer")
+      .add("enabled", &CompressionConfig::enabled, Flag{}, "true",
+           "accept a client's offer; the server cannot offer")
       .add("context_takeover", &CompressionConfig::context_takeover, Flag{}, "false",
            "keep the window between messages: smaller messages, much more memory per connection")
       .add("window_bits", &CompressionConfig::window_bits, Count{9, 15}, "15", "9 to 15; less saves memory")
-      .add("threshold", &CompressionConfig::threshold_bytes, Size{0, mib}, "128", "shorter messages are sent as they are")
+      .add("threshold", &CompressionConfig::threshold_bytes, Size{0, mib}, "128",
+           "shorter messages are sent as they are")
       .in([](Config& config) -> CompressionConfig& { return config.compression; });
 }
 
@@ -150,10 +159,12 @@ Section security_section() {
 }
 
 Section route_section() {
-  return Keys<RouteConfig>("route", "One [[route]] per path. The most specific path wins.", Section::Shape::List)
+  return Keys<RouteConfig>("route", "One [[route]] per path. The most specific path wins.",
+                           Section::Shape::List)
       .add("path", &RouteConfig::path, Text{check_route_path}, "",
            "\"/x\" exact, \"{name}\" one segment, \"/dir/*\" prefix", {.is_required = true, .example = "/*"})
-      .add("host", &RouteConfig::host, Text{check_route_host}, "", "only for this Host; \"*.example.com\" too; empty = any")
+      .add("host", &RouteConfig::host, Text{check_route_host}, "",
+           "only for this Host; \"*.example.com\" too; empty = any")
       .add("protocols", &RouteConfig::protocols, TextList{check_protocol}, "",
            "none fits what the client offers: 400 with the list; empty = any")
       .add("handler", &RouteConfig::handler, Text{check_name}, "", "the name of a [handler.NAME]",
@@ -164,7 +175,8 @@ Section route_section() {
 Section handler_section() {
   return Keys<HandlerConfig>("handler", "One [handler.NAME] per name.", Section::Shape::Named)
       .add("type", &HandlerConfig::type, Choice<HandlerType>{words(handler_types)}, "echo",
-           "echo | broadcast (to all others on the route) | static | tcp", {.is_required = true, .example = "echo"})
+           "echo | broadcast (to all others on the route) | static | tcp",
+           {.is_required = true, .example = "echo"})
       .add("root", &HandlerConfig::root, Path{Path::Kind::Directory}, "", "the directory that is served",
            {.is_required = true, .only_for = "static"})
       .add("index", &HandlerConfig::index, Text{check_index}, "index.html", "the file served for a directory",
@@ -177,12 +189,11 @@ Section handler_section() {
 Section log_section() {
   return Keys<LogConfig>("log", "Lines on stderr.")
       .add("format", &LogConfig::format, Choice<LogFormat>{{"text", "json"}}, "text", "text | json", restart)
-      .add("level", &LogConfig::level, Choice<LogLevel>{words(log_levels)}, "info", "debug | info | warn | error")
+      .add("level", &LogConfig::level, Choice<LogLevel>{words(log_levels)}, "info",
+           "debug | info | warn | error")
       .add("access", &LogConfig::access, Flag{}, "true", "one line per request and per connection")
       .in([](Config& config) -> LogConfig& { return config.log; });
 }
-
-// clang-format on
 
 }  // namespace
 
@@ -206,8 +217,9 @@ std::string Section::variable_of(const Key& key) const {
 }
 
 std::span<const Section> schema() {
-  static const std::array sections{server_section(), tls_section(),   limits_section(),  compression_section(),
-                                   security_section(), route_section(), handler_section(), log_section()};
+  static const std::array sections{server_section(),      tls_section(),      limits_section(),
+                                   compression_section(), security_section(), route_section(),
+                                   handler_section(),     log_section()};
   return sections;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
-/// The one table of configuration keys. Parsing, unknown-key errors, environment names, --set, --print, --print-defaults
-/// and `init` are all read off it: adding a key is one field in config.hpp and one line in config_schema.cpp.
+/// The one table of configuration keys. Parsing, unknown-key errors, environment names, --set, --print,
+/// --print-defaults and `init` are all read off it: adding a key is one field in config.hpp and one line in
+/// config_schema.cpp.
 
 #include <functional>
 #include <span>
@@ -28,12 +29,13 @@ struct ReadContext {
   bool refuse(const Value& value, std::string_view why) const;
 };
 
-/// One key of a section. `object` is the section's struct: ServerConfig for "server", RouteConfig for "route", …
+/// One key of a section. `object` is the section's struct: ServerConfig for "server", RouteConfig for
+/// "route", …
 struct Key {
   std::string name;
-  std::string type;      ///< for people: "size", "list of origins"
-  std::string initial;   ///< the default, as one would write it after --set
-  std::string doc;       ///< one line
+  std::string type;     ///< for people: "size", "list of origins"
+  std::string initial;  ///< the default, as one would write it after --set
+  std::string doc;      ///< one line
   Apply apply = Apply::Reload;
   bool is_list = false;
   bool is_required = false;

@@ -11,6 +11,8 @@
 #include <optional>
 #include <vector>
 
+#include "endpoint/cidr.hpp"
+
 namespace sinnet::daemon {
 namespace {
 
@@ -21,8 +23,8 @@ struct Unit {
 
 constexpr std::array size_units{Unit{"GiB", 1ULL << 30U}, Unit{"MiB", 1ULL << 20U}, Unit{"KiB", 1ULL << 10U}};
 // In milliseconds; "ms" stands before "m" and "s" only for reading, where the whole rest must match anyway.
-constexpr std::array duration_units{Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"m", 60'000}, Unit{"s", 1'000},
-                                    Unit{"ms", 1}};
+constexpr std::array duration_units{Unit{"d", 86'400'000}, Unit{"h", 3'600'000}, Unit{"m", 60'000},
+                                    Unit{"s", 1'000}, Unit{"ms", 1}};
 
 /// The kernel's sun_path holds 108 bytes with the final zero (unix(7)).
 constexpr std::size_t unix_path_bytes_max = 107;
@@ -58,7 +60,8 @@ Read<std::uint64_t> scaled(std::string_view text, std::uint64_t number, std::uin
   return number * factor;
 }
 
-/// Labels of letters, digits, `-` and `_`, joined by dots, at most 253 characters (RFC 1123 2.1; `_` is seen in practice).
+/// Labels of letters, digits, `-` and `_`, joined by dots, at most 253 characters (RFC 1123 2.1; `_` is seen
+/// in practice).
 bool is_host_name(std::string_view text) {
   if (text.empty() || text.size() > 253) return false;
   std::size_t label = 0;
@@ -89,7 +92,8 @@ bool is_ipv6(std::string_view text) {
 bool is_port(std::string_view text, unsigned low) {
   unsigned port = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-  return error == std::errc{} && end == text.data() + text.size() && text.size() <= 5 && port >= low && port <= 65535;
+  return error == std::errc{} && end == text.data() + text.size() && text.size() <= 5 && port >= low &&
+         port <= 65535;
 }
 
 /// RFC 7230 3.2.6.
@@ -139,21 +143,25 @@ Read<Duration> parse_duration(std::string_view text) {
     if (!total) return std::unexpected(total.error());
     return Duration(static_cast<Duration::rep>(*total));
   }
-  return refuse(text, fmt::format("has an unknown unit {}; durations end in ms, s, m, h or d", write_text(unit)));
+  return refuse(text,
+                fmt::format("has an unknown unit {}; durations end in ms, s, m, h or d", write_text(unit)));
 }
 
 std::string write_size(std::uint64_t bytes) {
   for (const Unit& unit : size_units) {
-    if (bytes != 0 && bytes % unit.factor == 0) return fmt::format("\"{}{}\"", bytes / unit.factor, unit.name);
+    if (bytes != 0 && bytes % unit.factor == 0)
+      return fmt::format("\"{}{}\"", bytes / unit.factor, unit.name);
   }
   return fmt::format("{}", bytes);
 }
 
 std::string write_duration(Duration duration) {
-  const auto milliseconds = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+  const auto milliseconds =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
   if (milliseconds == 0) return "\"0s\"";
   for (const Unit& unit : duration_units) {
-    if (milliseconds % unit.factor == 0) return fmt::format("\"{}{}\"", milliseconds / unit.factor, unit.name);
+    if (milliseconds % unit.factor == 0)
+      return fmt::format("\"{}{}\"", milliseconds / unit.factor, unit.name);
   }
   return {};  // never: everything is a multiple of a millisecond
 }
@@ -227,7 +235,8 @@ Read<std::string> check_route_path(std::string_view text) {
       continue;
     }
     if (segment.empty() && !is_last) return refuse(text, "has an empty segment");
-    if (segment == "." || segment == "..") return refuse(text, "has a segment . or .., which no request keeps");
+    if (segment == "." || segment == "..")
+      return refuse(text, "has a segment . or .., which no request keeps");
     if (segment.starts_with('{') && segment.ends_with('}') && segment.size() > 2) {
       const std::string_view name = segment.substr(1, segment.size() - 2);
       if (!check_name(name)) return refuse(text, "has a name of other than letters, digits, _ and -");
@@ -238,11 +247,13 @@ Read<std::string> check_route_path(std::string_view text) {
       continue;
     }
     for (const char c : segment) {
-      if (c == '{' || c == '}') return refuse(text, "has a brace inside a segment; \"{name}\" stands for a whole one");
+      if (c == '{' || c == '}')
+        return refuse(text, "has a brace inside a segment; \"{name}\" stands for a whole one");
       if (c == '*') return refuse(text, "has * inside a segment; only \"/dir/*\" is a prefix");
       if (c == '?' || c == '#') return refuse(text, "has a query or fragment; routes look at the path alone");
       if (c == '%') return refuse(text, "has a % escape; write the character itself");
-      if (c == ' ' || c == '\\' || is_control(c)) return refuse(text, "has a blank, backslash or control character");
+      if (c == ' ' || c == '\\' || is_control(c))
+        return refuse(text, "has a blank, backslash or control character");
     }
   }
   return std::string(text);
@@ -254,16 +265,18 @@ Read<std::string> check_protocol(std::string_view text) {
 }
 
 Read<std::string> check_origin(std::string_view text) {
-  if (text == "*") return std::string(text);
-  if (text == "null") return refuse(text, "is what any sandboxed page sends, so it cannot be told from an attacker's");
+  // "null" is what every sandboxed frame sends; whoever lists it means them (endpoint/origin.hpp).
+  if (text == "*" || text == "null") return std::string(text);
   const std::size_t colon = text.find("://");
-  if (colon == text.npos || colon == 0) return refuse(text, "is not an origin such as \"https://example.com\"");
+  if (colon == text.npos || colon == 0)
+    return refuse(text, "is not an origin such as \"https://example.com\"");
   const std::string scheme = lower(text.substr(0, colon));
   const bool is_scheme = is_letter(scheme[0]) && std::ranges::all_of(scheme, [](char c) {
                            return is_letter(c) || is_digit(c) || c == '+' || c == '-' || c == '.';
                          });
   std::string_view host = text.substr(colon + 3);
-  if (host.find('/') != host.npos) return refuse(text, "has a path; an origin is scheme, host and port alone");
+  if (host.find('/') != host.npos)
+    return refuse(text, "has a path; an origin is scheme, host and port alone");
   std::string_view port;
   if (const std::size_t at = host.rfind(':'); at != host.npos && !host.ends_with(']')) {
     port = host.substr(at + 1);
@@ -278,28 +291,25 @@ Read<std::string> check_origin(std::string_view text) {
   }
   std::string result = scheme + "://" + lower(host);
   // RFC 6454 6.2: a browser leaves the default port out, so a listed one would never match.
-  const bool is_default = port.empty() || (scheme == "https" && port == "443") || (scheme == "http" && port == "80");
+  const bool is_default =
+      port.empty() || (scheme == "https" && port == "443") || (scheme == "http" && port == "80");
   if (!is_default) result.append(":").append(port);
   return result;
 }
 
 Read<std::string> check_proxy(std::string_view text) {
   if (text == "unix") return std::string(text);
-  const std::size_t slash = text.find('/');
-  const std::string_view address = text.substr(0, slash);
-  const bool is_v4 = is_ipv4(address);
-  if (is_v4 || is_ipv6(address)) {
-    if (slash == text.npos) return lower(text);
-    const auto bits = parse_count(text.substr(slash + 1));
-    if (bits && *bits <= (is_v4 ? 32U : 128U)) return lower(text);
-  }
+  const auto block = endpoint::Cidr::parse(text);
+  if (block) return block->to_string();
+  if (text.find('/') != text.npos) return std::unexpected(block.error().message);
   return refuse(text, "is not an address, a range such as \"10.0.0.0/8\", or \"unix\"");
 }
 
 Read<std::string> check_name(std::string_view text) {
   constexpr std::size_t name_chars_max = 64;  // it stands in paths of the control API and in every log line
-  const bool is_name = !text.empty() && text.size() <= name_chars_max &&
-                       std::ranges::all_of(text, [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-'; });
+  const bool is_name =
+      !text.empty() && text.size() <= name_chars_max &&
+      std::ranges::all_of(text, [](char c) { return is_letter(c) || is_digit(c) || c == '_' || c == '-'; });
   if (!is_name) return refuse(text, "is not a name (1 to 64 letters, digits, _ and -)");
   return std::string(text);
 }
@@ -317,7 +327,8 @@ Read<std::string> check_target(std::string_view text, std::string_view directory
     if (std::ranges::any_of(path, is_control)) return refuse(text, "holds a control character");
     std::string full = path.starts_with('@') ? std::string(path) : resolve_path(path, directory);
     if (full.size() > unix_path_bytes_max) {
-      return refuse(text, fmt::format("is longer than the {} bytes a socket path may have", unix_path_bytes_max));
+      return refuse(text,
+                    fmt::format("is longer than the {} bytes a socket path may have", unix_path_bytes_max));
     }
     return "unix:" + full;
   }
@@ -327,7 +338,8 @@ Read<std::string> check_target(std::string_view text, std::string_view directory
   if (!is_port(text.substr(colon + 1), 1)) return refuse(text, "has a port that is not 1 to 65535");
   const bool is_address = host.size() > 2 && host.starts_with('[') && host.ends_with(']') &&
                           is_ipv6(host.substr(1, host.size() - 2));
-  if (!is_address && is_ipv6(host)) return refuse(text, "is an IPv6 address without brackets; write \"[::1]:80\"");
+  if (!is_address && is_ipv6(host))
+    return refuse(text, "is an IPv6 address without brackets; write \"[::1]:80\"");
   if (!is_address && !is_host_name(host)) return refuse(text, "is not \"host:port\" or \"unix:/path\"");
   return lower(text);
 }

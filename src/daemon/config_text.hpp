@@ -1,6 +1,6 @@
 #pragma once
-/// How single values are spelt: sizes, durations, strings, addresses, patterns. Parsing and writing side by side, so that
-/// what is printed can be read again. This file knows no key.
+/// How single values are spelt: sizes, durations, strings, addresses, patterns. Parsing and writing side by
+/// side, so that what is printed can be read again. This file knows no key.
 
 #include <cstdint>
 #include <expected>
@@ -36,14 +36,16 @@ using Read = std::expected<T, std::string>;
 
 // Each takes what was written and answers its normal form.
 [[nodiscard]] Read<std::string> check_plain_text(std::string_view text);  ///< no control characters
-[[nodiscard]] Read<std::string> check_host_name(std::string_view text);   ///< lower case, no port; may be empty
+[[nodiscard]] Read<std::string> check_host_name(
+    std::string_view text);  ///< lower case, no port; may be empty
 [[nodiscard]] Read<std::string> check_route_host(std::string_view text);  ///< a host name, or "*." and one
 [[nodiscard]] Read<std::string> check_route_path(std::string_view text);  ///< see RouteConfig
 [[nodiscard]] Read<std::string> check_protocol(std::string_view text);    ///< RFC 6455 4.1: an RFC 7230 token
-[[nodiscard]] Read<std::string> check_origin(std::string_view text);      ///< RFC 6454 6.1, lower case; or "*"
-[[nodiscard]] Read<std::string> check_proxy(std::string_view text);       ///< an address, a CIDR range or "unix"
-[[nodiscard]] Read<std::string> check_name(std::string_view text);        ///< a handler's: letters, digits, `_`, `-`
-[[nodiscard]] Read<std::string> check_index(std::string_view text);       ///< a file name without `/`
+[[nodiscard]] Read<std::string> check_origin(std::string_view text);  ///< RFC 6454 6.1, lower case; or "*"
+[[nodiscard]] Read<std::string> check_proxy(std::string_view text);   ///< an address, a CIDR range or "unix"
+[[nodiscard]] Read<std::string> check_name(
+    std::string_view text);  ///< a handler's: letters, digits, `_`, `-`
+[[nodiscard]] Read<std::string> check_index(std::string_view text);  ///< a file name without `/`
 /// "host:port", "[::1]:80", "unix:/path" (a relative path is seen from `directory`).
 [[nodiscard]] Read<std::string> check_target(std::string_view text, std::string_view directory);
 

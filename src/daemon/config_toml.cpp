@@ -1,12 +1,12 @@
 // The only file that knows the TOML library: text to a tree of Value.
 
+#include <toml++/toml.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
 #include <system_error>
 #include <utility>
-#include <toml++/toml.h>
 
 #include "daemon/config_value.hpp"
 
@@ -46,8 +46,8 @@ Value convert(const toml::node& node, const std::string& name) {
 }
 
 std::unexpected<SyntaxError> unreadable(const std::string& path, int errno_value) {
-  return std::unexpected(
-      SyntaxError{{Source::Kind::File, path}, "cannot be read: " + std::generic_category().message(errno_value)});
+  return std::unexpected(SyntaxError{{Source::Kind::File, path},
+                                     "cannot be read: " + std::generic_category().message(errno_value)});
 }
 
 }  // namespace
@@ -68,7 +68,8 @@ std::expected<Value, SyntaxError> read_toml_file(const std::string& path) {
   text.resize(std::fread(text.data(), 1, text.size(), file.get()));
   if (std::ferror(file.get()) != 0) return unreadable(path, errno);
   if (text.size() > config_file_bytes_max) {
-    return std::unexpected(SyntaxError{{Source::Kind::File, path}, "is larger than 4 MiB: not a configuration"});
+    return std::unexpected(
+        SyntaxError{{Source::Kind::File, path}, "is larger than 4 MiB: not a configuration"});
   }
   return parse_toml(text, path);
 }

@@ -20,7 +20,8 @@ bool wrong_type(const Value& value, const ReadContext& context, std::string_view
 }
 
 /// The elements of a list, or of a loose "a, b, c". Nothing after refusing.
-std::optional<std::vector<Value>> elements(const Value& value, const ReadContext& context, std::string_view expected) {
+std::optional<std::vector<Value>> elements(const Value& value, const ReadContext& context,
+                                           std::string_view expected) {
   if (const auto* list = value.list()) return *list;
   const std::string* text = value.text();
   if (!value.is_loose || text == nullptr) {
@@ -39,9 +40,12 @@ std::optional<std::vector<Value>> elements(const Value& value, const ReadContext
   return result;
 }
 
-/// A whole number that is not negative. `text_reader` reads strings; without one they are refused unless loose.
-std::optional<std::uint64_t> number_in(const Value& value, const ReadContext& context, std::string_view expected,
-                                       Read<std::uint64_t> (*text_reader)(std::string_view), bool texts_allowed) {
+/// A whole number that is not negative. `text_reader` reads strings; without one they are refused unless
+/// loose.
+std::optional<std::uint64_t> number_in(const Value& value, const ReadContext& context,
+                                       std::string_view expected,
+                                       Read<std::uint64_t> (*text_reader)(std::string_view),
+                                       bool texts_allowed) {
   if (const auto* number = std::get_if<std::int64_t>(&value.content)) {
     if (*number >= 0) return static_cast<std::uint64_t>(*number);
     context.refuse(value, fmt::format("{} is negative", *number));
@@ -61,7 +65,8 @@ std::optional<std::uint64_t> number_in(const Value& value, const ReadContext& co
 bool store_in_range(std::uint64_t& field, std::uint64_t number, std::uint64_t min, std::uint64_t max,
                     std::string (*write)(std::uint64_t), const Value& value, const ReadContext& context) {
   if (number < min || number > max) {
-    return context.refuse(value, fmt::format("{} is out of range: {} to {}", write(number), write(min), write(max)));
+    return context.refuse(value,
+                          fmt::format("{} is out of range: {} to {}", write(number), write(min), write(max)));
   }
   field = number;
   return true;
@@ -70,7 +75,8 @@ bool store_in_range(std::uint64_t& field, std::uint64_t number, std::uint64_t mi
 /// The largest secret taken from a file: generous for a PEM key, finite for a device.
 constexpr std::size_t secret_bytes_max = 64U << 10U;
 
-bool read_secret_file(Secret::Field& field, const std::string& path, const Value& value, const ReadContext& context) {
+bool read_secret_file(Secret::Field& field, const std::string& path, const Value& value,
+                      const ReadContext& context) {
   std::ifstream file(path, std::ios::binary);
   std::string content(secret_bytes_max + 1, '\0');
   std::error_code error;
@@ -80,7 +86,8 @@ bool read_secret_file(Secret::Field& field, const std::string& path, const Value
   file.read(content.data(), static_cast<std::streamsize>(content.size()));
   content.resize(static_cast<std::size_t>(file.gcount()));
   if (content.size() > secret_bytes_max) {
-    return context.refuse(value, fmt::format("{} is larger than {}", write_text(path), write_size(secret_bytes_max)));
+    return context.refuse(
+        value, fmt::format("{} is larger than {}", write_text(path), write_size(secret_bytes_max)));
   }
   if (content.ends_with('\n')) content.pop_back();
   if (content.ends_with('\r')) content.pop_back();
@@ -165,10 +172,12 @@ bool Path::read(std::string& field, const Value& value, const ReadContext& conte
     const auto status = std::filesystem::status(path, error);
     const bool wants_directory = kind == Kind::Directory;
     if (!std::filesystem::exists(status)) {
-      return context.refuse(value, fmt::format("there is no {} {}", wants_directory ? "directory" : "file", write_text(path)));
+      return context.refuse(
+          value, fmt::format("there is no {} {}", wants_directory ? "directory" : "file", write_text(path)));
     }
     if (std::filesystem::is_directory(status) != wants_directory) {
-      return context.refuse(value, fmt::format("{} is {}a directory", write_text(path), wants_directory ? "not " : ""));
+      return context.refuse(
+          value, fmt::format("{} is {}a directory", write_text(path), wants_directory ? "not " : ""));
     }
   }
   field = std::move(path);
@@ -282,7 +291,8 @@ bool read_choice(std::size_t& place, std::span<const std::string> names, const V
   if (text == nullptr) return wrong_type(value, context, fmt::format("one of {}", all));
   const auto found = std::ranges::find(names, *text);
   if (found == names.end()) {
-    return context.refuse(value, fmt::format("{} is not one of {}{}", write_text(*text), all, did_you_mean(*text, names)));
+    return context.refuse(
+        value, fmt::format("{} is not one of {}{}", write_text(*text), all, did_you_mean(*text, names)));
   }
   place = static_cast<std::size_t>(found - names.begin());
   return true;

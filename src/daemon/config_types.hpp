@@ -1,6 +1,6 @@
 #pragma once
-/// The types a configuration key can have. Each reads a Value into a field and writes the field as TOML; a key names one.
-/// This file knows no key.
+/// The types a configuration key can have. Each reads a Value into a field and writes the field as TOML; a
+/// key names one. This file knows no key.
 
 #include <algorithm>
 #include <array>

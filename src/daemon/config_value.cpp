@@ -31,14 +31,15 @@ std::string Source::origin() const {
 }
 
 std::string_view Value::type_name() const noexcept {
-  static constexpr std::array<std::string_view, 7> names{"true or false", "an integer", "a float", "a string",
-                                                         "a list",        "a table",    "a date or time"};
+  static constexpr std::array<std::string_view, 7> names{
+      "true or false", "an integer", "a float", "a string", "a list", "a table", "a date or time"};
   return names.at(content.index());
 }
 
 Value loose_value(std::string text, Source source) {
   std::string_view inner = trimmed(text);
-  const bool is_quoted = inner.size() >= 2 && (inner.front() == '"' || inner.front() == '\'') && inner.back() == inner.front();
+  const bool is_quoted =
+      inner.size() >= 2 && (inner.front() == '"' || inner.front() == '\'') && inner.back() == inner.front();
   // "a","b" begins and ends with quotes that belong to its elements.
   if (is_quoted && inner.substr(1, inner.size() - 2).find(inner.front()) == inner.npos) {
     inner = inner.substr(1, inner.size() - 2);

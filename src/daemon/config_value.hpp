@@ -33,8 +33,8 @@ struct Source {
 
 struct Member;
 
-/// One value with its position. From the environment and from flags every value is Text and `is_loose`: it is read by
-/// the key's type, with quotes optional and lists separated by commas.
+/// One value with its position. From the environment and from flags every value is Text and `is_loose`: it is
+/// read by the key's type, with quotes optional and lists separated by commas.
 struct Value {
   using List = std::vector<Value>;
   using Table = std::vector<Member>;

@@ -46,8 +46,9 @@ std::optional<Rune> first_rune(std::string_view text) {
   return Rune{value, size};
 }
 
-/// Would change what a person sees of the lines around it: separators (U+2028, U+2029) and the marks, embeddings,
-/// overrides and isolates that turn the direction of writing (UAX 9 2.1 to 2.6), zero-width ones, and the C1 controls.
+/// Would change what a person sees of the lines around it: separators (U+2028, U+2029) and the marks,
+/// embeddings, overrides and isolates that turn the direction of writing (UAX 9 2.1 to 2.6), zero-width ones,
+/// and the C1 controls.
 bool is_deceptive(char32_t value) {
   return (value >= 0x7f && value <= 0x9f) || (value >= 0x200b && value <= 0x200f) ||
          (value >= 0x2028 && value <= 0x202e) || (value >= 0x2060 && value <= 0x2069) || value == 0xfeff ||
@@ -61,7 +62,8 @@ std::string escape(std::string_view text, bool for_json) {
   while (!text.empty()) {
     const auto rune = first_rune(text);
     if (!rune) {
-      result += for_json ? std::string("\\ufffd") : fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
+      result +=
+          for_json ? std::string("\\ufffd") : fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
       text.remove_prefix(1);
       continue;
     }
@@ -73,8 +75,9 @@ std::string escape(std::string_view text, bool for_json) {
       result += value == '\n' ? "\\n" : value == '\r' ? "\\r" : "\\t";
     } else if (value < 0x20 || is_deceptive(value)) {
       const auto number = static_cast<std::uint32_t>(value);
-      result += for_json ? fmt::format("\\u{:04x}", number)
-                         : value < 0x80 ? fmt::format("\\x{:02x}", number) : fmt::format("\\u{{{:x}}}", number);
+      result += for_json       ? fmt::format("\\u{:04x}", number)
+                : value < 0x80 ? fmt::format("\\x{:02x}", number)
+                               : fmt::format("\\u{{{:x}}}", number);
     } else {
       result += text.substr(0, rune->size_bytes);
     }
@@ -146,11 +149,14 @@ using ColorSink = spdlog::sinks::ansicolor_sink<spdlog::details::console_mutex>;
 /// spdlog's sink gives time, colour, whole lines and a lock; the lines themselves are ours.
 struct Log::Sink {
   Sink(std::FILE* target, LogFormat format)
-      : stream(target), logger("sinnet", std::make_shared<ColorSink>(target, color_mode())), is_json(format == LogFormat::Json) {
+      : stream(target),
+        logger("sinnet", std::make_shared<ColorSink>(target, color_mode())),
+        is_json(format == LogFormat::Json) {
     auto formatter = std::make_unique<spdlog::pattern_formatter>(spdlog::pattern_time_type::utc, "\n");
     formatter->add_flag<LevelName>('l', !is_json).set_pattern(is_json ? json_pattern : text_pattern);
     logger.set_formatter(std::move(formatter));
-    logger.set_error_handler([](const std::string&) {});  // the default one writes to stderr, which is what just failed
+    logger.set_error_handler(
+        [](const std::string&) {});  // the default one writes to stderr, which is what just failed
   }
 
   static spdlog::color_mode color_mode() {
@@ -194,14 +200,25 @@ void Log::access(const AccessEntry& entry) {
   const double rounded = std::round(seconds * 1000.0) / 1000.0;
   if (entry.conn.empty()) {
     write(LogLevel::Info, "request",
-          {{"ip", entry.ip}, {"method", entry.method}, {"path", path}, {"status", entry.status},
-           {"sent_bytes", entry.sent_bytes}, {"seconds", rounded}});
+          {{"ip", entry.ip},
+           {"method", entry.method},
+           {"path", path},
+           {"status", entry.status},
+           {"sent_bytes", entry.sent_bytes},
+           {"seconds", rounded}});
     return;
   }
   write(LogLevel::Info, "connection",
-        {{"conn", entry.conn}, {"ip", entry.ip}, {"method", entry.method}, {"path", path}, {"status", entry.status},
-         {"protocol", entry.protocol}, {"close_code", entry.close_code}, {"received_bytes", entry.received_bytes},
-         {"sent_bytes", entry.sent_bytes}, {"seconds", rounded}});
+        {{"conn", entry.conn},
+         {"ip", entry.ip},
+         {"method", entry.method},
+         {"path", path},
+         {"status", entry.status},
+         {"protocol", entry.protocol},
+         {"close_code", entry.close_code},
+         {"received_bytes", entry.received_bytes},
+         {"sent_bytes", entry.sent_bytes},
+         {"seconds", rounded}});
 }
 
 void Log::broken(std::string_view conn, std::string_view ip, std::uint16_t code, std::string_view reason) {

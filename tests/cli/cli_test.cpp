@@ -30,7 +30,8 @@ struct Ran {
 
 class Cli : public testing::Test {
  protected:
-  Ran run(std::vector<std::string> arguments, std::vector<std::string> environment = {}, std::string out = {}) {
+  Ran run(std::vector<std::string> arguments, std::vector<std::string> environment = {},
+          std::string out = {}) {
     if (out.empty()) out = scratch_.path("out");
     const std::string err = scratch_.path("err");
     arguments.insert(arguments.begin(), SINNET_PROGRAM);
@@ -39,8 +40,8 @@ class Cli : public testing::Test {
     posix_spawn_file_actions_addopen(&actions, 1, out.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_addopen(&actions, 2, err.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     pid_t child = 0;
-    const int failed =
-        posix_spawn(&child, SINNET_PROGRAM, &actions, nullptr, pointers(arguments).data(), pointers(environment).data());
+    const int failed = posix_spawn(&child, SINNET_PROGRAM, &actions, nullptr, pointers(arguments).data(),
+                                   pointers(environment).data());
     posix_spawn_file_actions_destroy(&actions);
     EXPECT_EQ(failed, 0);
     int status = 0;
@@ -69,7 +70,8 @@ TEST_F(Cli, VersionIsDataAndEndsWithinTenMilliseconds) {
   for (int round = 0; round < 15; ++round) {
     const auto start = std::chrono::steady_clock::now();
     const Ran ran = run({"--version"});
-    milliseconds.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    milliseconds.push_back(
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
     ASSERT_EQ(ran.exit, 0);
     ASSERT_THAT(ran.out, testing::MatchesRegex("sinnet [0-9]+\\.[0-9]+\\.[0-9]+\n"));
     ASSERT_EQ(ran.err, "");
@@ -100,13 +102,20 @@ TEST_F(Cli, UsageErrorsAreTwoAndSayWhatWasMeant) {
   const std::pair<std::vector<std::string>, const char*> cases[] = {
       {{}, "sinnet: a command is missing; see: sinnet --help\n"},
       {{"sevre"}, "sinnet: unknown command \"sevre\"; did you mean \"serve\"?\nsinnet: see: sinnet --help\n"},
-      {{"--verison"}, "sinnet: unknown option \"--verison\"; did you mean \"--version\"?\nsinnet: see: sinnet --help\n"},
-      {{"help", "chek"}, "sinnet: unknown command \"chek\"; did you mean \"check\"?\nsinnet: see: sinnet --help\n"},
-      {{"check", "--prnt"}, "sinnet: check: unknown option \"--prnt\"; did you mean \"--print\"?\nsinnet: see: sinnet check --help\n"},
+      {{"--verison"},
+       "sinnet: unknown option \"--verison\"; did you mean \"--version\"?\nsinnet: see: sinnet --help\n"},
+      {{"help", "chek"},
+       "sinnet: unknown command \"chek\"; did you mean \"check\"?\nsinnet: see: sinnet --help\n"},
+      {{"check", "--prnt"},
+       "sinnet: check: unknown option \"--prnt\"; did you mean \"--print\"?\nsinnet: see: sinnet check "
+       "--help\n"},
       {{"check", "-c"}, "sinnet: check: -c needs a value\nsinnet: see: sinnet check --help\n"},
-      {{"check", "-c", "a", "-c", "b"}, "sinnet: check: --config is given more than once\nsinnet: see: sinnet check --help\n"},
-      {{"check", "a.toml"}, "sinnet: check: unexpected argument \"a.toml\"\nsinnet: see: sinnet check --help\n"},
-      {{"check", "--print", "--print-defaults"}, "sinnet: check: --print and --print-defaults exclude each other\n"},
+      {{"check", "-c", "a", "-c", "b"},
+       "sinnet: check: --config is given more than once\nsinnet: see: sinnet check --help\n"},
+      {{"check", "a.toml"},
+       "sinnet: check: unexpected argument \"a.toml\"\nsinnet: see: sinnet check --help\n"},
+      {{"check", "--print", "--print-defaults"},
+       "sinnet: check: --print and --print-defaults exclude each other\n"},
   };
   for (const auto& [typed, err] : cases) {
     const Ran ran = run(typed);
@@ -138,14 +147,17 @@ TEST_F(Cli, CheckOfAGoodFileIsQuietOnStdout) {
 
 TEST_F(Cli, CheckPrintsEffectiveValuesWithTheirSource) {
   const std::string file = scratch_.write("demo.toml", "[log]\nlevel = \"warn\"\n");
-  const Ran ran = run({"check", "-c", file, "--set", "limits.message=64MiB", "--set", "server.trusted_proxies=[unix,::1]",
-                       "--listen", "[::1]:1", "--listen", "127.0.0.1:1", "--route", "/a=echo", "--print"},
-                      {"SINNET_LOG_ACCESS=off"});
+  const Ran ran =
+      run({"check", "-c", file, "--set", "limits.message=64MiB", "--set", "server.trusted_proxies=[unix,::1]",
+           "--listen", "[::1]:1", "--listen", "127.0.0.1:1", "--route", "/a=echo", "--print"},
+          {"SINNET_LOG_ACCESS=off"});
   EXPECT_EQ(ran.exit, 0);
   EXPECT_EQ(ran.err, "");
   for (const std::string& line :
-       {std::string("limits.message = \"64MiB\"  # flag --set"), "log.level = \"warn\"  # file " + file + ":2",
-        std::string("log.access = false  # env SINNET_LOG_ACCESS"), std::string("log.format = \"text\"  # default"),
+       {std::string("limits.message = \"64MiB\"  # flag --set"),
+        "log.level = \"warn\"  # file " + file + ":2",
+        std::string("log.access = false  # env SINNET_LOG_ACCESS"),
+        std::string("log.format = \"text\"  # default"),
         std::string("server.trusted_proxies = [\"unix\", \"::1\"]  # flag --set"),
         std::string("server.listen = [\"[::1]:1\", \"127.0.0.1:1\"]  # flag --listen"),
         std::string("[[route]]  # flag --route")}) {
@@ -155,7 +167,8 @@ TEST_F(Cli, CheckPrintsEffectiveValuesWithTheirSource) {
 
 TEST_F(Cli, InitAndDefaultsAreFilesThatCheckAccepts) {
   const std::string file = scratch_.path("made.toml");
-  for (const std::vector<std::string>& typed : {std::vector<std::string>{"init"}, {"check", "--print-defaults"}}) {
+  for (const std::vector<std::string>& typed :
+       {std::vector<std::string>{"init"}, {"check", "--print-defaults"}}) {
     EXPECT_EQ(run(typed, {}, file).exit, 0);
     const Ran ran = run({"check", "-c", file});
     EXPECT_EQ(ran.exit, 0) << ran.err;
@@ -167,7 +180,8 @@ TEST_F(Cli, ListeningBeyondLoopbackNeedsInsecure) {
   const Ran refused = run({"check", "--listen", "0.0.0.0:80", "--handler", "echo"});
   EXPECT_EQ(refused.exit, 2);
   EXPECT_EQ(refused.err,
-            "sinnet: --listen: server.listen: \"0.0.0.0:80\" can be reached from other machines and on route \"/*\" nobody has "
+            "sinnet: --listen: server.listen: \"0.0.0.0:80\" can be reached from other machines and on route "
+            "\"/*\" nobody has "
             "to authenticate; listen on 127.0.0.1, or say --insecure if that is meant\n");
   EXPECT_EQ(run({"check", "--listen", "0.0.0.0:80", "--handler", "echo", "--insecure"}).exit, 0);
 }

@@ -109,7 +109,8 @@ access = false
 )");
   ASSERT_THAT(texts(loaded.problems), IsEmpty());
   Config wanted;
-  wanted.server = {.listen = {{"127.0.0.1:1", true, false}, {"[::1]:2", true, true},
+  wanted.server = {.listen = {{"127.0.0.1:1", true, false},
+                              {"[::1]:2", true, true},
                               {"unix:" + scratch_.path("ws.sock"), false, false}},
                    .name = "ws.example.com",
                    .shards = 4,
@@ -154,8 +155,10 @@ TEST_F(ConfigLoad, EachValueRemembersWhoSetIt) {
 }
 
 TEST_F(ConfigLoad, PartsAppendToLists) {
-  scratch_.write("conf.d/20-b.toml", "[server]\nlisten = [\"127.0.0.1:3\"]\n[[route]]\npath=\"/b\"\nhandler=\"echo\"\n");
-  scratch_.write("conf.d/10-a.toml", "[server]\nlisten = [\"127.0.0.1:2\"]\n[[route]]\npath=\"/a\"\nhandler=\"echo\"\n");
+  scratch_.write("conf.d/20-b.toml",
+                 "[server]\nlisten = [\"127.0.0.1:3\"]\n[[route]]\npath=\"/b\"\nhandler=\"echo\"\n");
+  scratch_.write("conf.d/10-a.toml",
+                 "[server]\nlisten = [\"127.0.0.1:2\"]\n[[route]]\npath=\"/a\"\nhandler=\"echo\"\n");
   scratch_.write("conf.d/ignored.txt", "nonsense");
   scratch_.write("conf.d/.hidden.toml", "nonsense");
   const Loaded loaded = load("[server]\nlisten = [\"127.0.0.1:1\"]\n[handler.echo]\ntype=\"echo\"\n");
@@ -176,7 +179,8 @@ TEST_F(ConfigLoad, ListOfAPartReplacesTheDefaultAndDoesNotJoinIt) {
 }
 
 TEST_F(ConfigLoad, SameScalarInTwoFilesIsAnError) {
-  const std::string part = scratch_.write("conf.d/a.toml", "[limits]\nmessage = 2\n[handler.echo]\ntype = \"echo\"\n");
+  const std::string part =
+      scratch_.write("conf.d/a.toml", "[limits]\nmessage = 2\n[handler.echo]\ntype = \"echo\"\n");
   const std::string main = scratch_.path("sinnet.toml");
   EXPECT_THAT(texts(load("[limits]\nmessage = 1\n[handler.echo]\ntype = \"echo\"\n").problems),
               ElementsAre(part + ":2:1: limits.message is already set at " + main + ":2:1",
@@ -185,7 +189,9 @@ TEST_F(ConfigLoad, SameScalarInTwoFilesIsAnError) {
 
 TEST_F(ConfigLoad, RelativePathsAreSeenFromTheirFile) {
   scratch_.write("conf.d/www/x", "");
-  scratch_.write("conf.d/a.toml", "[handler.page]\ntype=\"static\"\nroot=\"www\"\n[handler.db]\ntype=\"tcp\"\ntarget=\"unix:../db\"\n");
+  scratch_.write(
+      "conf.d/a.toml",
+      "[handler.page]\ntype=\"static\"\nroot=\"www\"\n[handler.db]\ntype=\"tcp\"\ntarget=\"unix:../db\"\n");
   const Loaded loaded = load("");
   ASSERT_THAT(texts(loaded.problems), IsEmpty());
   EXPECT_EQ(loaded.config.handlers[0].root, scratch_.path("conf.d/www"));
@@ -196,9 +202,9 @@ TEST_F(ConfigLoad, RelativePathsAreSeenFromTheirFile) {
 
 TEST_F(ConfigLoad, EnvironmentIsReadByTheTypeOfTheKey) {
   LoadOptions options;
-  options.environment = {{"SINNET_LOG_ACCESS", "no"},          {"SINNET_COMPRESSION_WINDOW_BITS", "10"},
+  options.environment = {{"SINNET_LOG_ACCESS", "no"},           {"SINNET_COMPRESSION_WINDOW_BITS", "10"},
                          {"SINNET_LIMITS_PING_INTERVAL", "1m"}, {"SINNET_SERVER_SHARDS", "auto"},
-                         {"SINNET_SERVER_NAME", "\"a.b\""},    {"SINNET_SERVER_TLS_CERT", ""}};
+                         {"SINNET_SERVER_NAME", "\"a.b\""},     {"SINNET_SERVER_TLS_CERT", ""}};
   const Loaded loaded = load_config(options);
   ASSERT_THAT(texts(loaded.problems), IsEmpty());
   EXPECT_FALSE(loaded.config.log.access);
@@ -220,9 +226,10 @@ TEST_F(ConfigLoad, VariablesThatAreNotOursAreLeftAloneAndNearMissesAreWarnedAbou
   options.environment = {{"SINNET_PORT", "tcp://10.0.0.1:80"}, {"SINNET_SOCKET", "/x"}, {"PATH", "/bin"}};
   EXPECT_THAT(texts(load_config(options).warnings), IsEmpty());
   options.environment = {{"SINNET_LIMIT_MESSAGE", "1"}, {"SINNET_SERVER_LISTEN", "127.0.0.1:1"}};
-  EXPECT_THAT(texts(load_config(options).warnings),
-              ElementsAre("SINNET_LIMIT_MESSAGE: is not a key; did you mean SINNET_LIMITS_MESSAGE?",
-                          "SINNET_SERVER_LISTEN: server.listen is a list; lists are not read from the environment"));
+  EXPECT_THAT(
+      texts(load_config(options).warnings),
+      ElementsAre("SINNET_LIMIT_MESSAGE: is not a key; did you mean SINNET_LIMITS_MESSAGE?",
+                  "SINNET_SERVER_LISTEN: server.listen is a list; lists are not read from the environment"));
 }
 
 TEST(ConfigSchema, NamesOfVariablesAreUnambiguousAndEveryKeyIsDocumented) {
@@ -268,7 +275,8 @@ TEST(ConfigFlags, SetTakesQuotesOrNot) {
 
 TEST(ConfigFlags, BadSettingsAreExplained) {
   const std::pair<const char*, const char*> cases[] = {
-      {"limits.message=1XB", "limits.message: \"1XB\" has an unknown unit \"XB\"; sizes end in KiB, MiB or GiB"},
+      {"limits.message=1XB",
+       "limits.message: \"1XB\" has an unknown unit \"XB\"; sizes end in KiB, MiB or GiB"},
       {"limits.message", "expected section.key=value"},
       {"message=1", "expected section.key=value; it belongs in [limits]"},
       {"limits.mesage=1", "unknown key \"mesage\" in [limits]; did you mean \"message\"?"},
@@ -276,10 +284,12 @@ TEST(ConfigFlags, BadSettingsAreExplained) {
       {"route.path=/", "routes are added with --route PATH=KIND"},
       {"handler.chat.root=/", "there is no [handler.chat]"},
       {"limits.connections=many", "limits.connections: \"many\" is not a number"},
-      {"limits.connections=99999999999999999999", "limits.connections: \"99999999999999999999\" is too large"},
+      {"limits.connections=99999999999999999999",
+       "limits.connections: \"99999999999999999999\" is too large"},
   };
   for (const auto& [setting, why] : cases) {
-    EXPECT_THAT(texts(with_settings({setting}).problems), ElementsAre("--set " + std::string(setting) + ": " + why));
+    EXPECT_THAT(texts(with_settings({setting}).problems),
+                ElementsAre("--set " + std::string(setting) + ": " + why));
   }
 }
 
@@ -297,7 +307,8 @@ TEST_F(ConfigLoad, ListenReplacesWhatTheFileSays) {
   EXPECT_EQ(loaded.config.server.listen[1].address, "unix:/tmp/x");
   options.listen = {"nowhere"};
   EXPECT_THAT(texts(load("", options).problems),
-              ElementsAre("--listen nowhere: server.listen: \"nowhere\" has no port; write \"127.0.0.1:8080\" or \"unix:/path\""));
+              ElementsAre("--listen nowhere: server.listen: \"nowhere\" has no port; write "
+                          "\"127.0.0.1:8080\" or \"unix:/path\""));
 }
 
 TEST(ConfigFlags, HandlerIsOneRouteForEveryPath) {
@@ -313,8 +324,10 @@ TEST(ConfigFlags, HandlerIsOneRouteForEveryPath) {
 TEST_F(ConfigLoad, RouteFlagBeatsTheSameRouteOfTheFile) {
   LoadOptions options;
   options.routes = {"/a=broadcast", "/c=tcp:db:5432", "/d=tcp:unix:/x", "/e=echo"};
-  const Loaded loaded = load("[[route]]\npath=\"/a\"\nhandler=\"echo\"\n[[route]]\npath=\"/b\"\nhandler=\"echo\"\n"
-                             "[handler.echo]\ntype=\"echo\"\n", options);
+  const Loaded loaded = load(
+      "[[route]]\npath=\"/a\"\nhandler=\"echo\"\n[[route]]\npath=\"/b\"\nhandler=\"echo\"\n"
+      "[handler.echo]\ntype=\"echo\"\n",
+      options);
   ASSERT_THAT(texts(loaded.problems), IsEmpty());
   std::vector<std::string> routes;
   for (const RouteConfig& route : loaded.config.routes) routes.push_back(route.path + " " + route.handler);
@@ -326,7 +339,9 @@ TEST_F(ConfigLoad, RouteFlagBeatsTheSameRouteOfTheFile) {
 
 TEST(ConfigFlags, BadKindsAreExplained) {
   const std::pair<const char*, const char*> cases[] = {
-      {"ecko", "unknown handler \"ecko\"; there are echo, broadcast, static:DIR and tcp:HOST:PORT; did you mean \"echo\"?"},
+      {"ecko",
+       "unknown handler \"ecko\"; there are echo, broadcast, static:DIR and tcp:HOST:PORT; did you mean "
+       "\"echo\"?"},
       {"echo:1", "echo takes nothing after it"},
       {"static", "static needs a directory: static:DIR"},
       {"static:/no/where", "there is no directory \"/no/where\""},
@@ -348,7 +363,8 @@ TEST_F(ConfigLoad, PrintedDefaultsAreTheDefaults) {
   EXPECT_EQ(loaded.config, default_config());
   for (const Section& section : schema()) {
     if (section.shape != Section::Shape::Single) continue;
-    for (const Key& key : section.keys) EXPECT_TRUE(loaded.sources.contains(section.path_of(key))) << section.path_of(key);
+    for (const Key& key : section.keys)
+      EXPECT_TRUE(loaded.sources.contains(section.path_of(key))) << section.path_of(key);
   }
 }
 
@@ -393,7 +409,8 @@ class ConfigSecret : public ConfigLoad {
  protected:
   bool read(std::string_view toml) {
     const auto tree = parse_toml(toml, "f.toml");
-    return types::Secret::read(secret_, tree->table()->front().value, {"api.token", scratch_.path(), false, &problems_});
+    return types::Secret::read(secret_, tree->table()->front().value,
+                               {"api.token", scratch_.path(), false, &problems_});
   }
   types::Secret::Field secret_;
   std::vector<Problem> problems_;
@@ -425,11 +442,13 @@ TEST_F(ConfigSecret, ThatIsNotThereIsAnErrorWithItsPlace) {
   EXPECT_FALSE(read("token = { env = \"SINNET_TEST_UNSET\" }"));
   EXPECT_FALSE(read("token = { path = \"x\" }"));
   EXPECT_FALSE(read("token = 5"));
-  EXPECT_THAT(texts(problems_),
-              ElementsAre("f.toml:1:9: api.token: cannot read \"" + scratch_.path("none") + "\"",
-                          "f.toml:1:9: api.token: the variable SINNET_TEST_UNSET is not set",
-                          "f.toml:1:9: api.token: expected a string, { file = \"…\" } or { env = \"…\" }",
-                          "f.toml:1:9: api.token: expected a string, { file = \"…\" } or { env = \"…\" }, got an integer"));
+  EXPECT_THAT(
+      texts(problems_),
+      ElementsAre(
+          "f.toml:1:9: api.token: cannot read \"" + scratch_.path("none") + "\"",
+          "f.toml:1:9: api.token: the variable SINNET_TEST_UNSET is not set",
+          "f.toml:1:9: api.token: expected a string, { file = \"…\" } or { env = \"…\" }",
+          "f.toml:1:9: api.token: expected a string, { file = \"…\" } or { env = \"…\" }, got an integer"));
 }
 
 }  // namespace

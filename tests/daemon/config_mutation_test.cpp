@@ -40,7 +40,9 @@ access = true
 std::string mutated(std::mt19937& random) {
   static constexpr std::string_view spice = "[]{}\"'=.,#\\\n\r\0\x1b\x80\xff-_9eTi*/ ";
   std::string text{valid};
-  const auto any = [&](std::size_t size) { return std::uniform_int_distribution<std::size_t>(0, size - 1)(random); };
+  const auto any = [&](std::size_t size) {
+    return std::uniform_int_distribution<std::size_t>(0, size - 1)(random);
+  };
   for (std::size_t edits = 1 + any(4); edits > 0; --edits) {
     const std::size_t at = any(text.size());
     switch (any(5)) {
@@ -68,7 +70,8 @@ TEST(ConfigMutation, ThousandBrokenFilesAreLoadedOrExplained) {
     if (loaded.ok()) {
       options.file = scratch.write("again.toml", print_effective(loaded));
       const Loaded again = load_config(options);
-      ASSERT_TRUE(again.ok()) << text << "\n" << (again.problems.empty() ? "" : again.problems[0].to_string());
+      ASSERT_TRUE(again.ok()) << text << "\n"
+                              << (again.problems.empty() ? "" : again.problems[0].to_string());
       ASSERT_EQ(again.config, loaded.config) << text;
       continue;
     }
