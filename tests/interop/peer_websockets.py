@@ -112,15 +112,24 @@ class Client:
         return self.faults
 
 
+def spoilt(message, plant):
+    """What a server with that fault would echo."""
+    if plant == "kind":
+        return message.encode() if isinstance(message, str) else message
+    if plant == "payload" and isinstance(message, bytes) and message:
+        return message[:-1] + bytes([message[-1] ^ 1])
+    return message
+
+
 async def serve(options):
     async def echo(socket):
         try:
             async for message in socket:
                 order = isinstance(message, str) and re.fullmatch(r"close (\d{4}) (.*)", message[:200])
                 if order:
-                    await socket.close(int(order[1]), order[2])
+                    await socket.close(int(order[1]) + (options.plant == "close"), order[2])
                 else:
-                    await socket.send(message)
+                    await socket.send(spoilt(message, options.plant))
         except websockets.ConnectionClosed:
             pass  # the client may end as it likes; what it expected, it checks itself
 
@@ -143,6 +152,7 @@ def main():
     parser.add_argument("--deflate", action="store_true")
     parser.add_argument("--takeover", action="store_true")
     parser.add_argument("--allow-empty-reason", action="store_true")
+    parser.add_argument("--plant", choices=["kind", "payload", "close"], help="as server: a fault clients must find")
     options = parser.parse_args()
     if options.role == "server":
         asyncio.run(serve(options))

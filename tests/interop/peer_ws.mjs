@@ -12,11 +12,9 @@ const payloadBytesMax = 64 << 20;
 const args = process.argv.slice(2);
 const has = (flag) => args.includes(flag);
 const value = (flag) => args[args.indexOf(flag) + 1];
-const deflate = has('--deflate') && {
-  threshold: 0,
-  serverNoContextTakeover: !has('--takeover'),
-  clientNoContextTakeover: !has('--takeover'),
-};
+// Left out rather than false with takeover: false makes the library refuse the other side's wish at once, unseen.
+const reset = has('--takeover') ? {} : { serverNoContextTakeover: true, clientNoContextTakeover: true };
+const deflate = has('--deflate') && { threshold: 0, ...reset };
 
 let faults = 0;
 function report(name, fault) {

@@ -4,6 +4,7 @@
   run.py --mode client --peer ws --server-command 'sinnet serve --listen 127.0.0.1:{port} …' [--variant deflate]
   run.py --mode server --peer gorilla --client-command 'interop_client --url {url}' [--variant deflate]
   run.py --mode self [--server PEER] [--client PEER]        all peers, all variants, unless named
+  run.py --mode planted --peer PEER                         the peer as client must find faults we planted
 
 In --mode client the peer is the client and checks the server of the command; in --mode server it is the other way
 round. {port} becomes a free port; without it the command must print a line "port N", as peers do. {url} is the server.
@@ -38,6 +39,14 @@ PEERS = ("ws", "websockets", "gorilla")
 VARIANTS = {"plain": [], "deflate": ["--deflate"], "takeover": ["--deflate", "--takeover"]}
 GO_SOURCES = "/usr/share/gocode"  # where Debian's golang-*-dev packages put theirs
 PYTHON = "/usr/bin/python3"  # Debian's modules belong to Debian's interpreter, whatever runs this file
+# Flags of the server (always `websockets`), flags of the client, and the line that must come.
+PLANTS = (
+    (["--plant", "kind"], [], "FAIL text of 1:"),
+    (["--plant", "payload"], [], "FAIL binary of 65536:"),
+    (["--plant", "close"], [], "FAIL close from the server:"),
+    ([], ["--deflate"], "FAIL compression negotiated:"),
+    (["--deflate"], ["--deflate", "--takeover"], "FAIL context takeover kept:"),
+)
 EXIT_SKIP = 77
 START_S = 30  # a server under a sanitizer on a busy machine; only bounds a hang
 CLIENT_S = 240
@@ -176,6 +185,22 @@ def run_self(options, build):
     return holds
 
 
+def run_planted(options, build):
+    client = peer_command(options.peer, build)
+    server = peer_command("websockets", build)
+    holds = True
+    for server_flags, client_flags, expected in PLANTS:
+        if options.peer == "gorilla" and "--takeover" in client_flags:
+            continue
+        with running_server([*server, "server", "--port", "0", *server_flags]) as url:
+            done = subprocess.run([*client, "client", "--url", url, *client_flags], stdin=subprocess.DEVNULL, text=True,
+                                  stdout=subprocess.PIPE, timeout=CLIENT_S, check=False)
+        is_found = done.returncode == 1 and any(line.startswith(expected) for line in done.stdout.splitlines())
+        print(f"{'ok found' if is_found else 'FAIL not found'}: {expected}", flush=True)
+        holds &= is_found
+    return holds
+
+
 def run_against_peer(options, build):
     flags = VARIANTS[options.variant or "plain"]
     if options.peer == "gorilla" and options.variant == "takeover":
@@ -192,7 +217,7 @@ def run_against_peer(options, build):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mode", choices=["client", "server", "self"], required=True)
+    parser.add_argument("--mode", choices=["client", "server", "self", "planted"], required=True)
     parser.add_argument("--peer", choices=PEERS)
     parser.add_argument("--server-command")
     parser.add_argument("--client-command")
@@ -203,13 +228,13 @@ def main():
     parser.add_argument("--build-dir", default=str(HERE.parent.parent / "build" / "interop"))
     options = parser.parse_args()
     needed = {"client": (options.peer, options.server_command), "server": (options.peer, options.client_command),
-              "self": ()}[options.mode]
+              "self": (), "planted": (options.peer,)}[options.mode]
     if not all(needed):
-        parser.error(f"--mode {options.mode} needs --peer and "
-                     f"{'--server-command' if options.mode == 'client' else '--client-command'}")
+        parser.error(f"--mode {options.mode} needs --peer, and a command unless it is planted")
     build = pathlib.Path(options.build_dir).resolve()
     try:
-        holds = run_self(options, build) if options.mode == "self" else run_against_peer(options, build)
+        run = {"self": run_self, "planted": run_planted}.get(options.mode, run_against_peer)
+        holds = run(options, build)
     except MissingPeer as missing:
         print(f"missing peer: {missing}", flush=True)
         return 1 if os.environ.get("SINNET_REQUIRE_PEERS") == "1" else EXIT_SKIP
