@@ -1,5 +1,5 @@
-"""Python's `websockets` (Debian's 10.4) as an interop peer: `client --url URL` checks a server, `server --port N`
-echoes for a client. The command line, the checks and their names are those of run.py's docstring."""
+"""Python's `websockets` (Debian's 10.4) as an interop peer: `client --url URL` checks a server,
+`server --port N` echoes for a client. The command line and the checks are those of run.py's docstring."""
 
 import argparse
 import asyncio
@@ -7,7 +7,8 @@ import re
 import sys
 
 import websockets
-from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory
+from websockets.extensions.permessage_deflate import (ClientPerMessageDeflateFactory,
+                                                      ServerPerMessageDeflateFactory)
 
 SIZES = [0, 1, 125, 126, 65535, 65536, 1 << 20, 16 << 20]
 CLOSES = [(1000, "done"), (1001, "leaving \u2713"), (3000, "registered"), (4999, "p" * 123)]
@@ -46,8 +47,9 @@ class Client:
             reset = not self.options.takeover
             extensions = [ClientPerMessageDeflateFactory(server_no_context_takeover=reset,
                                                          client_no_context_takeover=reset)]
-        return websockets.connect(self.options.url, compression=None, extensions=extensions, ping_interval=None,
-                                  max_size=PAYLOAD_BYTES_MAX, open_timeout=STEP_S, close_timeout=STEP_S)
+        return websockets.connect(self.options.url, compression=None, extensions=extensions,
+                                  ping_interval=None, max_size=PAYLOAD_BYTES_MAX, open_timeout=STEP_S,
+                                  close_timeout=STEP_S)
 
     async def guarded(self, name, check):
         try:
@@ -102,8 +104,10 @@ class Client:
                 await self.guarded(f"text of {size}", self.echo(socket, text_of(size)))
                 await self.guarded(f"binary of {size}", self.echo(socket, binary_of(size)))
             text, binary = text_of(1000), binary_of(70000)
-            await self.guarded("text in fragments", self.echo(socket, text, [text[:1], "", text[1:400], text[400:]]))
-            await self.guarded("binary in fragments", self.echo(socket, binary, [binary[:1], b"", binary[1:]]))
+            await self.guarded("text in fragments",
+                               self.echo(socket, text, [text[:1], "", text[1:400], text[400:]]))
+            await self.guarded("binary in fragments",
+                               self.echo(socket, binary, [binary[:1], b"", binary[1:]]))
             for size in (1, 125):  # an empty payload asks this library for one of its own
                 await self.guarded(f"ping of {size}", self.ping(socket, binary_of(size)))
         for code, reason in CLOSES:
@@ -152,7 +156,8 @@ def main():
     parser.add_argument("--deflate", action="store_true")
     parser.add_argument("--takeover", action="store_true")
     parser.add_argument("--allow-empty-reason", action="store_true")
-    parser.add_argument("--plant", choices=["kind", "payload", "close"], help="as server: a fault clients must find")
+    parser.add_argument("--plant", choices=["kind", "payload", "close"],
+                        help="as server: a fault clients must find")
     options = parser.parse_args()
     if options.role == "server":
         asyncio.run(serve(options))

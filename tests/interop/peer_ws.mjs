@@ -1,5 +1,5 @@
-// The npm package `ws` as an interop peer: `client --url URL` checks a server, `server --port N` echoes for a client.
-// The command line, the checks and their names are those of run.py's docstring; every peer has the same.
+// The npm package `ws` as an interop peer: `client --url URL` checks a server, `server --port N` echoes for
+// a client. The command line and the checks are those of run.py's docstring.
 import { Buffer } from 'node:buffer';
 import process from 'node:process';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -12,7 +12,7 @@ const payloadBytesMax = 64 << 20;
 const args = process.argv.slice(2);
 const has = (flag) => args.includes(flag);
 const value = (flag) => args[args.indexOf(flag) + 1];
-// Left out rather than false with takeover: false makes the library refuse the other side's wish at once, unseen.
+// Left out rather than false with takeover: false makes the library refuse the other side's wish, unseen.
 const reset = has('--takeover') ? {} : { serverNoContextTakeover: true, clientNoContextTakeover: true };
 const deflate = has('--deflate') && { threshold: 0, ...reset };
 
@@ -43,7 +43,8 @@ function binaryOf(size) {
 function within(what, start) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`${what} took longer than ${stepMs} ms`)), stepMs);
-    start((result) => { clearTimeout(timer); resolve(result); }, (error) => { clearTimeout(timer); reject(error); });
+    const end = (settle) => (result) => { clearTimeout(timer); settle(result); };
+    start(end(resolve), end(reject));
   });
 }
 

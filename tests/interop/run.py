@@ -1,19 +1,20 @@
 #!/usr/bin/env python3
 """Runs sinnet against real WebSocket peers, or the peers against each other, and says what failed.
 
-  run.py --mode client --peer ws --server-command 'sinnet serve --listen 127.0.0.1:{port} …' [--variant deflate]
-  run.py --mode server --peer gorilla --client-command 'interop_client --url {url}' [--variant deflate]
+  run.py --mode client --peer ws --server-command 'sinnet serve --listen 127.0.0.1:{port} …' [--variant V]
+  run.py --mode server --peer gorilla --client-command 'interop_client --url {url}' [--variant V]
   run.py --mode self [--server PEER] [--client PEER]        all peers, all variants, unless named
   run.py --mode planted --peer PEER                         the peer as client must find faults we planted
 
-In --mode client the peer is the client and checks the server of the command; in --mode server it is the other way
-round. {port} becomes a free port; without it the command must print a line "port N", as peers do. {url} is the server.
+In --mode client the peer is the client and checks the server of the command; in --mode server it is the
+other way round. {port} becomes a free port; without it the command must print a line "port N", as peers do.
+{url} is the server.
 
 Every peer understands
   client --url URL [--deflate [--takeover]] [--allow-empty-reason]
-      one line per check, "ok NAME" or "FAIL NAME: why"; exit 0 if all hold. The checks: which extensions the answer
-      names; text and binary of 0 B to 16 MiB echoed as what they were; fragmented messages where the library can send
-      them; pongs; close codes 1000, 1001, 3000, 4999 answered with the same code and reason; a close by the server.
+      one line per check, "ok NAME" or "FAIL NAME: why"; exit 0 if all hold. The checks: which extensions the
+      answer names; text and binary of 0 B to 16 MiB echoed as what they were; fragmented messages; pongs;
+      close codes 1000, 1001, 3000, 4999 answered with the same code and reason; a close by the server.
   server --port 0 [--deflate [--takeover]]
       prints "port N", echoes messages, and closes as told by a text "close 4001 reason".
 
@@ -59,8 +60,8 @@ class MissingPeer(Exception):
 def tool(command, **options):
     """Runs a tool that prepares a peer; its failure means that the peer is missing."""
     try:
-        done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-                              stdin=subprocess.DEVNULL, timeout=180, **options)
+        done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL, timeout=180, check=False, **options)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise MissingPeer(f"{shlex.join(command)}: {error}") from error
     if done.returncode != 0:
@@ -134,8 +135,9 @@ def running_server(command):
     """Starts a server and yields its URL; ends it, and fails if it had ended by itself."""
     announces = not any("{port}" in word for word in command)
     port = 0 if announces else free_port()
-    server = subprocess.Popen([word.replace("{port}", str(port)) for word in command], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE if announces else sys.stderr, text=True)
+    server = subprocess.Popen([word.replace("{port}", str(port)) for word in command],
+                              stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE if announces else sys.stderr)
     try:
         if announces:
             port = read_port(server)
@@ -159,7 +161,8 @@ def run_pair(title, server, client):
     try:
         with running_server(server) as url:
             command = [word.replace("{url}", url) for word in client]
-            return subprocess.run(command, stdin=subprocess.DEVNULL, timeout=CLIENT_S, check=False).returncode == 0
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=CLIENT_S, check=False)
+            return done.returncode == 0
     except subprocess.TimeoutExpired:
         print(f"FAIL {title}: the client did not end within {CLIENT_S} s", flush=True)
     except (OSError, RuntimeError) as error:
@@ -193,9 +196,10 @@ def run_planted(options, build):
         if options.peer == "gorilla" and "--takeover" in client_flags:
             continue
         with running_server([*server, "server", "--port", "0", *server_flags]) as url:
-            done = subprocess.run([*client, "client", "--url", url, *client_flags], stdin=subprocess.DEVNULL, text=True,
-                                  stdout=subprocess.PIPE, timeout=CLIENT_S, check=False)
-        is_found = done.returncode == 1 and any(line.startswith(expected) for line in done.stdout.splitlines())
+            done = subprocess.run([*client, "client", "--url", url, *client_flags], text=True, check=False,
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=CLIENT_S)
+        lines = done.stdout.splitlines()
+        is_found = done.returncode == 1 and any(line.startswith(expected) for line in lines)
         print(f"{'ok found' if is_found else 'FAIL not found'}: {expected}", flush=True)
         holds &= is_found
     return holds
@@ -216,7 +220,8 @@ def run_against_peer(options, build):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mode", choices=["client", "server", "self", "planted"], required=True)
     parser.add_argument("--peer", choices=PEERS)
     parser.add_argument("--server-command")
@@ -227,8 +232,9 @@ def main():
     parser.add_argument("--allow-empty-reason", action="store_true")
     parser.add_argument("--build-dir", default=str(HERE.parent.parent / "build" / "interop"))
     options = parser.parse_args()
-    needed = {"client": (options.peer, options.server_command), "server": (options.peer, options.client_command),
-              "self": (), "planted": (options.peer,)}[options.mode]
+    needed = {"client": (options.peer, options.server_command),
+              "server": (options.peer, options.client_command),
+              "planted": (options.peer,), "self": ()}[options.mode]
     if not all(needed):
         parser.error(f"--mode {options.mode} needs --peer, and a command unless it is planted")
     build = pathlib.Path(options.build_dir).resolve()

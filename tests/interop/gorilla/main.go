@@ -1,5 +1,5 @@
-// Debian's github.com/gorilla/websocket as an interop peer: `client --url URL` checks a server, `server --port N` echoes
-// for a client. The command line, the checks and their names are those of run.py's docstring.
+// Debian's github.com/gorilla/websocket as an interop peer: `client --url URL` checks a server,
+// `server --port N` echoes for a client. The command line and the checks are those of run.py's docstring.
 package main
 
 import (
@@ -68,12 +68,14 @@ func binaryOf(size int) []byte {
 }
 
 func connect() (*websocket.Conn, string, error) {
-	// Large messages go out in one frame with the large buffer; checkFragments uses a connection with the small one.
+	// Room for most messages in one frame; checkFragments uses a connection with the small buffer.
 	return connectWith(64 << 10)
 }
 
 func connectWith(writeBuffer int) (*websocket.Conn, string, error) {
-	dialer := websocket.Dialer{HandshakeTimeout: stepTime, EnableCompression: deflate, WriteBufferSize: writeBuffer}
+	dialer := websocket.Dialer{
+		HandshakeTimeout: stepTime, EnableCompression: deflate, WriteBufferSize: writeBuffer,
+	}
 	conn, response, err := dialer.Dial(url, nil)
 	if err != nil {
 		return nil, "", err
@@ -150,7 +152,8 @@ func checkFragments() {
 	text, binary := textOf(20000), binaryOf(70000)
 	checkEcho("text in fragments, cut inside a character", conn, websocket.TextMessage, text,
 		fragmented(websocket.TextMessage, text))
-	checkEcho("binary in fragments", conn, websocket.BinaryMessage, binary, fragmented(websocket.BinaryMessage, binary))
+	checkEcho("binary in fragments", conn, websocket.BinaryMessage, binary,
+		fragmented(websocket.BinaryMessage, binary))
 }
 
 // checkPing sends a text behind the ping: pongs are seen only while a message is being read.
@@ -223,8 +226,7 @@ func runClient() {
 	for _, c := range closes {
 		c := c
 		checkClose("close "+strconv.Itoa(c.code)+" answered", c.code, c.reason, func(conn *websocket.Conn) error {
-			return conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(c.code, c.reason),
-				time.Now().Add(stepTime))
+			return sendClose(conn, c.code, c.reason)
 		})
 	}
 	checkClose("close from the server", 4001, "asked to", func(conn *websocket.Conn) error {
@@ -233,7 +235,8 @@ func runClient() {
 }
 
 func sendClose(conn *websocket.Conn, code int, reason string) error {
-	return conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), time.Now().Add(stepTime))
+	payload := websocket.FormatCloseMessage(code, reason)
+	return conn.WriteControl(websocket.CloseMessage, payload, time.Now().Add(stepTime))
 }
 
 func echo(upgrader *websocket.Upgrader, w http.ResponseWriter, r *http.Request) {
