@@ -79,11 +79,6 @@ bool is_host_name(std::string_view text) {
   return label > 0 && previous != '-';
 }
 
-bool is_ipv4(std::string_view text) {
-  in_addr out{};
-  return inet_pton(AF_INET, std::string(text).c_str(), &out) == 1;
-}
-
 bool is_ipv6(std::string_view text) {
   in6_addr out{};
   return text.find('\0') == text.npos && inet_pton(AF_INET6, std::string(text).c_str(), &out) == 1;

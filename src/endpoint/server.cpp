@@ -36,9 +36,13 @@ Shard& ServerCore::least_loaded() {
 }
 
 void ServerCore::count_shard_done() {
-  const std::lock_guard lock(mutex);
-  --shards_running;
-  changed.notify_all();
+  std::move_only_function<void()> call;
+  {
+    const std::lock_guard lock(mutex);
+    if (--shards_running == 0) call = std::move(drained);
+    changed.notify_all();
+  }
+  if (call) call();
 }
 
 Server::Server(ServerOptions options) : core_(std::make_shared<ServerCore>(std::move(options))) {}
@@ -156,7 +160,11 @@ Result<> Server::run() {
   return {};
 }
 
-void Server::drain(Duration timeout) {
+void Server::drain(Duration timeout, std::move_only_function<void()> done) {
+  if (done) {
+    const std::lock_guard lock(core_->mutex);
+    core_->drained = std::move(done);
+  }
   for (const auto& shard : core_->shards) {
     shard->loop().post_reserved(
         [target = shard.get(), timeout] { target->drain(target->loop().now() + timeout); });

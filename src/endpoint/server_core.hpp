@@ -53,6 +53,7 @@ struct ServerCore {
   std::mutex mutex;
   std::condition_variable changed;
   std::size_t shards_running = 0;  ///< guarded by `mutex`
+  std::move_only_function<void()> drained;  ///< guarded by `mutex`; called when the last shard is done
   bool is_started = false;         ///< guarded by `mutex`
 };
 
