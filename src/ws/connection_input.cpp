@@ -241,7 +241,7 @@ std::optional<Event> Connection::handle_close(MutableBytes payload) {
     return std::nullopt;
   }
   // RFC 6455 5.5.1: an endpoint that did not send a Close MUST send one, usually with the code it received.
-  if (state_ == State::Open) queue_close(close->code, {}, last_received_);
+  if (state_ == State::Open) queue_close(close->code, close->reason, last_received_);
   expiry_ = last_received_ + options_->close_timeout;
   state_ = State::Closing;
   final_known_ = true;
