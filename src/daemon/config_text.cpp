@@ -295,7 +295,7 @@ Read<std::string> check_origin(std::string_view text) {
 Read<std::string> check_proxy(std::string_view text) {
   if (text == "unix") return std::string(text);
   const auto block = endpoint::Cidr::parse(text);
-  if (block) return block->to_string();
+  if (block) return text.find('/') == text.npos ? lower(text) : block->to_string();
   if (text.find('/') != text.npos) return std::unexpected(block.error().message);
   return refuse(text, "is not an address, a range such as \"10.0.0.0/8\", or \"unix\"");
 }
