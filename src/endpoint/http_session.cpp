@@ -136,8 +136,8 @@ std::string_view host_name(std::string_view host) noexcept {
 
 void HttpSession::handle_upgrade(const Request& request) {
   const ServerCore& core = shard_->core();
-  RouteMatch match = core.router.find(host_name(request.host), request.path, RouteKind::WebSocket);
-  if (match.route == nullptr) return refuse(404, "no WebSocket here");
+  RouteMatch match = core.router.find(host_name(request.host), request.path);
+  if (match.route == nullptr || match.route->handler == nullptr) return refuse(404, "no WebSocket here");
   auto upgrade = ws::parse_upgrade(request.head);
   if (!upgrade) return refuse_handshake(upgrade.error());
 
@@ -172,12 +172,9 @@ void HttpSession::handle_upgrade(const Request& request) {
 }
 
 void HttpSession::handle_plain(const Request& request, Bytes body) {
-  const std::string_view host = host_name(request.host);
-  const RouteMatch match = shard_->core().router.find(host, request.path, RouteKind::Http);
-  if (match.route == nullptr) {
-    const bool is_websocket =
-        shard_->core().router.find(host, request.path, RouteKind::WebSocket).route != nullptr;
-    if (!is_websocket) return refuse(404, "nothing here");
+  const RouteMatch match = shard_->core().router.find(host_name(request.host), request.path);
+  if (match.route == nullptr) return refuse(404, "nothing here");
+  if (!match.route->has_http()) {
     static constexpr http::Field upgrade{"Upgrade", "websocket"};
     return refuse(426, "this path speaks WebSocket only", {&upgrade, 1});
   }
@@ -192,7 +189,7 @@ void HttpSession::answer_files(const Request& request, const Route& route) {
   log_exchange(answer.status, {});
   file_ = std::move(answer.body);
   const bool last = file_ == nullptr || file_->is_over();
-  machine_.respond(std::move(answer.head), {}, last, loop().now());
+  machine_.respond(std::move(answer.head), std::move(answer.text), last, loop().now());
   if (!last) continue_file();
 }
 

@@ -103,7 +103,7 @@ Route& Router::at(std::string_view host, const PathPattern& pattern) {
   return **routes_.insert(place, std::make_unique<Route>(std::string(host), pattern));
 }
 
-RouteMatch Router::find(std::string_view host, std::string_view path, RouteKind kind) const {
+RouteMatch Router::find(std::string_view host, std::string_view path) const {
   RouteMatch match;
   for (const auto& route : routes_) {
     const bool serves = kind == RouteKind::WebSocket ? route->handler != nullptr : route->has_http();

@@ -66,8 +66,6 @@ struct Route {
   [[nodiscard]] bool has_http() const noexcept { return responder != nullptr || files != nullptr; }
 };
 
-enum class RouteKind : std::uint8_t { WebSocket, Http };
-
 struct RouteMatch {
   const Route* route = nullptr;
   PathParameters parameters{};
@@ -78,8 +76,9 @@ class Router {
  public:
   /// The route of exactly this host and pattern, made if there is none.
   [[nodiscard]] Route& at(std::string_view host, const PathPattern& pattern);
-  /// The most specific route of that kind; null if there is none.
-  [[nodiscard]] RouteMatch find(std::string_view host, std::string_view path, RouteKind kind) const;
+  /// The most specific route; null if there is none. Whether it speaks what is asked for is the caller's to see: a
+  /// less specific route never steps in for it.
+  [[nodiscard]] RouteMatch find(std::string_view host, std::string_view path) const;
 
  private:
   std::vector<std::unique_ptr<Route>> routes_;
