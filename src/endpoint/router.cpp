@@ -106,9 +106,7 @@ Route& Router::at(std::string_view host, const PathPattern& pattern) {
 RouteMatch Router::find(std::string_view host, std::string_view path) const {
   RouteMatch match;
   for (const auto& route : routes_) {
-    const bool serves = kind == RouteKind::WebSocket ? route->handler != nullptr : route->has_http();
-    if (!serves || !matches_host(route->host, host) || !route->pattern.match(path, match.parameters))
-      continue;
+    if (!matches_host(route->host, host) || !route->pattern.match(path, match.parameters)) continue;
     match.route = route.get();
     return match;
   }
