@@ -180,10 +180,10 @@ TEST_F(ListenerTest, AbstractUnixSocketWorksWithoutAFile) {
 }
 
 TEST_F(ListenerTest, SharedUnixSocketIsAcceptedByEitherLoop) {
+  const auto other_loop = make_loop();  // goes last: a listener must not outlive its loop
   const auto first = must_open(unix_address());
   const auto second = first->share();
   ASSERT_TRUE(second);
-  const auto other_loop = make_loop();
   ASSERT_TRUE((*second)->start(*other_loop, handler_));
   const int client = connect_blocking(unix_address());
   EXPECT_TRUE(turn_until(*other_loop, [&] { return accepted_ == 1; }));
