@@ -88,8 +88,10 @@ class Echo {
 
   void open() {
     connections_.resize(options_.connections);
-    for (Connection& connection : connections_) {
-      connection.wire = open_wire(options_, options_.path);
+    const auto wires = open_wires(options_, options_.path, options_.connections);
+    for (std::size_t i = 0; i < wires.size(); ++i) {
+      Connection& connection = connections_[i];
+      connection.wire = wires[i];
       connection.owed = frame_bytes_ * options_.depth;
       // Edge-triggered and always interested in both: no epoll_ctl while measuring.
       epoll_event event{EPOLLIN | EPOLLOUT | EPOLLET, {.ptr = &connection}};

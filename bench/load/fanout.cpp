@@ -25,12 +25,13 @@ int run_fanout(const Options& options) {
 
   const int epoll = epoll_create1(EPOLL_CLOEXEC);
   std::vector<Subscriber> subscribers(options.connections);
-  for (Subscriber& subscriber : subscribers) {
-    subscriber.wire = open_wire(options, "/fanout");
-    epoll_event event{EPOLLIN, {.ptr = &subscriber}};
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, subscriber.wire.fd, &event) != 0) fail_errno("epoll_ctl");
+  const auto wires = open_wires(options, "/fanout", options.connections);
+  for (std::size_t i = 0; i < wires.size(); ++i) {
+    subscribers[i].wire = wires[i];
+    epoll_event event{EPOLLIN, {.ptr = &subscribers[i]}};
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, wires[i].fd, &event) != 0) fail_errno("epoll_ctl");
   }
-  Wire publisher = open_wire(options, "/publish");
+  Wire publisher = open_wires(options, "/publish", 1)[0];
 
   Totals totals;
   std::uint64_t published = 0;

@@ -36,10 +36,11 @@ int run_idle(const Options& options) {
   const std::uint64_t before = options.server_pid != 0 ? resident_bytes(options.server_pid) : 0;
   const int epoll = epoll_create1(EPOLL_CLOEXEC);
   std::vector<Sleeper> sleepers(options.connections);
-  for (Sleeper& sleeper : sleepers) {
-    sleeper.wire = open_wire(options, options.path);
-    epoll_event event{EPOLLIN, {.ptr = &sleeper}};
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, sleeper.wire.fd, &event) != 0) fail_errno("epoll_ctl");
+  const auto wires = open_wires(options, options.path, options.connections);
+  for (std::size_t i = 0; i < wires.size(); ++i) {
+    sleepers[i].wire = wires[i];
+    epoll_event event{EPOLLIN, {.ptr = &sleepers[i]}};
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, wires[i].fd, &event) != 0) fail_errno("epoll_ctl");
   }
   report(options, before);
   epoll_event input_event{EPOLLIN, {.ptr = nullptr}};

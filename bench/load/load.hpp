@@ -151,15 +151,15 @@ class Window {
 // ---- wire.cpp
 
 /// One client connection: a TCP socket to 127.0.0.1, TLS over it if asked.
-/// Owned by whoever calls open; descriptors live until the process ends or close_wire.
+/// Owned by whoever opens it; descriptors live until the process ends or close_wire.
 struct Wire {
   int fd = -1;
   SSL* ssl = nullptr;
 };
 
-/// Connects and upgrades, blocking; verifies status 101, the accept token and the extension.
-/// Afterwards the socket is non-blocking. `path` is the request's target.
-Wire open_wire(const Options& options, std::string_view path);
+/// Connects and upgrades `count` times, blocking; verifies status 101, the accept token and the extension.
+/// Afterwards the sockets are non-blocking. `path` is the request's target.
+std::vector<Wire> open_wires(const Options& options, std::string_view path, std::size_t count);
 /// A non-blocking TCP socket whose connect has been started from the next of 64 loopback addresses,
 /// so that no single address runs out of ports.
 int start_connect(std::uint16_t port);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <cstring>
@@ -21,6 +22,8 @@ namespace {
 // RFC 6455 1.3: the specification's own example of key and token.
 constexpr std::string_view kKey = "dGhlIHNhbXBsZSBub25jZQ==";
 constexpr std::string_view kAccept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+// Below every listen backlog; one by one, 10,000 connections would wait for 20,000 changes of task.
+constexpr std::size_t kConnectingMax = 64;
 constexpr int kPatienceMs = 10000;  // for one step of connecting; a loaded machine is slow, not dead
 
 void wait_for(int fd, short events) {
@@ -105,8 +108,9 @@ bool is_accepted(std::string_view head, const Options& options) {
          (!extended || lower.find("server_no_context_takeover") != std::string::npos);
 }
 
-Wire open_wire(const Options& options, std::string_view path) {
-  Wire wire{start_connect(options.port), nullptr};
+namespace {
+
+void request_upgrade(Wire& wire, const Options& options, std::string_view path) {
   wait_for(wire.fd, POLLOUT);
   int error = 0;
   socklen_t size = sizeof error;
@@ -116,21 +120,38 @@ Wire open_wire(const Options& options, std::string_view path) {
     fail_errno("connect");
   }
   if (options.tls) wire.ssl = start_tls(wire.fd);
-  if (options.mode == "raw") return wire;
+  if (options.mode == "raw") return;
   const std::string request = upgrade_request(options, path);
   const Bytes bytes(reinterpret_cast<const std::uint8_t*>(request.data()), request.size());
   if (write_wire(wire, bytes) != bytes.size()) fail("the request did not fit the socket");
+}
+
+void finish_upgrade(Wire& wire, const Options& options) {
   std::string head;
   std::uint8_t byte = 0;  // one at a time: what follows the head must stay in the socket
   while (!head.ends_with("\r\n\r\n")) {
     if (head.size() > 4096) fail("the response head is too long");
-    if (read_wire(wire, {&byte, 1}) == 1)
+    if (read_wire(wire, {&byte, 1}) == 1) {
       head.push_back(static_cast<char>(byte));
-    else
+    } else {
       wait_for(wire.fd, POLLIN);
+    }
   }
   if (!is_accepted(head, options)) fail("not the 101 that was asked for:\n" + head);
-  return wire;
+}
+
+}  // namespace
+
+std::vector<Wire> open_wires(const Options& options, std::string_view path, std::size_t count) {
+  std::vector<Wire> wires(count);
+  for (std::size_t begin = 0; begin < count; begin += kConnectingMax) {
+    const auto batch = std::span(wires).subspan(begin, std::min(kConnectingMax, count - begin));
+    for (Wire& wire : batch) wire.fd = start_connect(options.port);
+    for (Wire& wire : batch) request_upgrade(wire, options, path);
+    if (options.mode == "raw") continue;
+    for (Wire& wire : batch) finish_upgrade(wire, options);
+  }
+  return wires;
 }
 
 void close_wire(Wire& wire) {
