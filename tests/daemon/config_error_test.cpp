@@ -103,9 +103,11 @@ const Mistake mistakes[] = {
     {"ShardsTooMany", "[server]\nshards = 1025\n", "2:10: server.shards: 1025 is out of range: 1 to 1024"},
     {"NameWithPort", "[server]\nname = \"a.b:80\"\n",
      "2:8: server.name: \"a.b:80\" is not a host name (letters, digits, - and dots; no port)"},
-    {"ProxyRange", "[server]\ntrusted_proxies = [\"10.0.0.0/33\"]\n",
-     "2:20: server.trusted_proxies: \"10.0.0.0/33\" is not an address, a range such as \"10.0.0.0/8\", or "
+    {"ProxyWord", "[server]\ntrusted_proxies = [\"proxy\"]\n",
+     "2:20: server.trusted_proxies: \"proxy\" is not an address, a range such as \"10.0.0.0/8\", or "
      "\"unix\""},
+    {"ProxyRange", "[server]\ntrusted_proxies = [\"10.0.0.0/33\"]\n",
+     "2:20: server.trusted_proxies: \"10.0.0.0/33\": the prefix must be 0 to 32"},
     {"DurationWithoutUnit", "[server]\ndrain = \"5\"\n",
      "2:9: server.drain: \"5\" needs a unit: ms, s, m, h or d"},
     {"DurationAsNumber", "[server]\ndrain = 5\n",
