@@ -32,14 +32,13 @@ class Session {
   }
   void operate(unsigned what, std::size_t amount) {
     constexpr std::string_view head = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n";
-    constexpr std::string_view refusal = "HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    constexpr std::string_view refusal =
+        "HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     const Buffer body = Buffer::copy_of(as_bytes(std::string(amount * 16, 'b')));
     switch (what % 10) {
       case 0: respond(head, body, true); break;
       case 1: respond(head, body, false); break;
-      case 2:
-        machine_.write_body(body, false, now_);
-        break;
+      case 2: machine_.write_body(body, false, now_); break;
       case 3:
         if (streaming_) pending_ = streaming_ = false;
         machine_.write_body(body, true, now_);
@@ -113,7 +112,8 @@ class Session {
         pending_ = true;
       }
       if (event->type == http::ServerEventType::Drained) require(streaming_);
-      if (event->type == http::ServerEventType::Failed) require(event->status >= 400 && !event->reason.empty());
+      if (event->type == http::ServerEventType::Failed)
+        require(event->status >= 400 && !event->reason.empty());
       if (event->type == http::ServerEventType::Closed) closed_ = true;
     }
     require(!machine_.has_event());

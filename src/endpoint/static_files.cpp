@@ -1,4 +1,5 @@
-/// Files below one directory: opening them safely, and the head each request asks for. It knows no connection.
+/// Files below one directory: opening them safely, and the head each request asks for. It knows no
+/// connection.
 
 #include "endpoint/static_files.hpp"
 
@@ -25,7 +26,8 @@
 namespace sinnet::endpoint {
 namespace {
 
-/// RESOLVE_BENEATH answers EAGAIN when something was renamed meanwhile; more than this in a row is no accident.
+/// RESOLVE_BENEATH answers EAGAIN when something was renamed meanwhile; more than this in a row is no
+/// accident.
 constexpr int open_attempts_max = 8;
 
 /// A descriptor on the stack.
@@ -91,7 +93,9 @@ class Answer {
     add("Date", {date_.data(), date_.size()});
     if (!keeps_alive) add("Connection", "close");
   }
-  void add(std::string_view name, std::string_view value) { fields_.push_back({.name = name, .value = value}); }
+  void add(std::string_view name, std::string_view value) {
+    fields_.push_back({.name = name, .value = value});
+  }
 
   [[nodiscard]] FileAnswer write() const {
     FileAnswer answer;
@@ -134,8 +138,8 @@ std::optional<std::string> joined(const http::Headers& headers, std::string_view
   return list;
 }
 
-/// Where a directory without its slash is redirected to: relative to itself, so that neither a proxy's prefix nor a
-/// target that begins with two slashes can lead elsewhere. nullopt: it has its slash.
+/// Where a directory without its slash is redirected to: relative to itself, so that neither a proxy's prefix
+/// nor a target that begins with two slashes can lead elsewhere. nullopt: it has its slash.
 std::optional<std::string> with_slash(std::string_view path_and_query) {
   const std::size_t question = std::min(path_and_query.find('?'), path_and_query.size());
   const std::string_view path = path_and_query.substr(0, question);
@@ -262,7 +266,7 @@ FileAnswer StaticFiles::answer(const http::RequestHead& head, std::string_view r
   if (path.find('\0') != std::string::npos) return refuse(404);  // the kernel would see less than we did
   Descriptor descriptor(open_beneath(directory_, path));
   if (descriptor.fd() < 0) return refuse(status_of(errno));
-  struct stat status {};
+  struct stat status{};
   if (::fstat(descriptor.fd(), &status) != 0) return refuse(500);
   if (S_ISDIR(status.st_mode) && !wants_index) {
     const auto location = with_slash(head.path_and_query());

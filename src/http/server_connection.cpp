@@ -1,4 +1,5 @@
-/// The serving side of HTTP/1.1 as a machine: decoding, life cycle, time. It knows no routes and reads no clock.
+/// The serving side of HTTP/1.1 as a machine: decoding, life cycle, time. It knows no routes and reads no
+/// clock.
 
 #include "sinnet/http/server_connection.hpp"
 
@@ -17,8 +18,8 @@ namespace {
 constexpr std::size_t copy_below_bytes = 2048;
 /// A queue that was longer than this gives its memory back when it is empty.
 constexpr std::size_t queue_kept_max = 8;
-/// Consumed entries in front of the queue are dropped in steps of at least this, so that a long response under way
-/// does not lengthen the queue.
+/// Consumed entries in front of the queue are dropped in steps of at least this, so that a long response
+/// under way does not lengthen the queue.
 constexpr std::size_t queue_gone_max = 32;
 
 constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -170,8 +171,8 @@ void ServerConnection::handle_head() {
   state_ = State::Body;
   set_expiry(options_->body_timeout, now_);
   if (head_.version_minor() > 0 && head_.headers().find("expect").has_value()) {
-    // RFC 9110 10.1.1 lets us leave it out when the body is here already; the answer shall not depend on how the
-    // bytes were cut.
+    // RFC 9110 10.1.1 lets us leave it out when the body is here already; the answer shall not depend on how
+    // the bytes were cut.
     queue(as_bytes(continue_response), {}, now_);
   }
 }

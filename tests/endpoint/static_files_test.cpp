@@ -1,4 +1,5 @@
-/// endpoint::StaticFiles: what stays inside the directory, validators, ranges, and files that change under way.
+/// endpoint::StaticFiles: what stays inside the directory, validators, ranges, and files that change under
+/// way.
 
 #include "endpoint/static_files.hpp"
 
@@ -126,7 +127,9 @@ TEST_F(StaticFilesTest, AnswersTheIndexOfADirectoryAndRedirectsToItsSlash) {
   // A target that browsers would read as another host leads nowhere else.
   EXPECT_EQ(field(ask("sub", "", "GET", true, "//evil.example/..//sub"), "location"), "./sub/");
   EXPECT_EQ(ask("sub", "", "GET", true, "/sub/").status, 404);
-  EXPECT_EQ(StaticFiles(scratch_.path("root"), "").answer(parse("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "", true).status,
+  EXPECT_EQ(StaticFiles(scratch_.path("root"), "")
+                .answer(parse("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "", true)
+                .status,
             404);
 }
 
@@ -148,7 +151,8 @@ TEST_F(StaticFilesTest, AnswersConditions) {
   const FileAnswer whole = ask("hello.txt");
   const std::string tag = field(whole, "etag");
   const std::string modified = field(whole, "last-modified");
-  const FileAnswer unchanged = ask("hello.txt", "If-None-Match: \"other\"\r\nIf-None-Match: W/" + tag + "\r\n");
+  const FileAnswer unchanged =
+      ask("hello.txt", "If-None-Match: \"other\"\r\nIf-None-Match: W/" + tag + "\r\n");
   EXPECT_EQ(unchanged.status, 304);
   EXPECT_EQ(field(unchanged, "etag"), tag);
   EXPECT_EQ(field(unchanged, "content-length"), "(none)");

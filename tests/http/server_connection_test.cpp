@@ -67,8 +67,8 @@ struct Client {
     while (auto event = machine.poll_event()) {
       switch (event->type) {
         case ServerEventType::Request:
-          log += "request " + std::string(machine.head().method()) + ' ' + std::string(machine.head().target()) +
-                 " [" + std::string(as_text(event->body)) + "]\n";
+          log += "request " + std::string(machine.head().method()) + ' ' +
+                 std::string(machine.head().target()) + " [" + std::string(as_text(event->body)) + "]\n";
           if (answers) machine.respond(ok_head, text("hi"), true, now);
           break;
         case ServerEventType::Drained: log += "drained\n"; break;
@@ -103,7 +103,6 @@ struct Client {
   std::string log;
   std::string received;
 };
-
 
 constexpr std::string_view refusal_head_end = "\r\n\r\n";
 
@@ -172,7 +171,8 @@ TEST(ServerConnection, HoldsPipelinedRequestsUntilTheResponseIsComplete) {
 
 TEST(ServerConnection, AnswersPipelinedRequestsInOrderAndInOneGather) {
   Client client;
-  client.feed("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nHEAD /2 HTTP/1.1\r\nHost: x\r\n\r\n" + std::string(get_request));
+  client.feed("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nHEAD /2 HTTP/1.1\r\nHost: x\r\n\r\n" +
+              std::string(get_request));
   std::array<Slice, 8> slices;
   EXPECT_EQ(client.machine.output(slices), 3U);
   client.drain();
@@ -181,10 +181,12 @@ TEST(ServerConnection, AnswersPipelinedRequestsInOrderAndInOneGather) {
 
 TEST(ServerConnection, AnswersAreTheSameHoweverTheStreamIsCut) {
   for (const std::string_view input : {
-           std::string_view("GET / HTTP/1.1\r\nHost: x\r\n\r\nPOST /p HTTP/1.1\r\nHost: x\r\n"
-                            "Content-Length: 3\r\nExpect: 100-continue\r\n\r\nabcHEAD /h HTTP/1.1\r\nHost: x\r\n\r\n"
-                            "GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\nGET /never"),
-           std::string_view("GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\nHost: x\r\n\r\nGET / HTTP/1.1\r\n\r\n"),
+           std::string_view(
+               "GET / HTTP/1.1\r\nHost: x\r\n\r\nPOST /p HTTP/1.1\r\nHost: x\r\n"
+               "Content-Length: 3\r\nExpect: 100-continue\r\n\r\nabcHEAD /h HTTP/1.1\r\nHost: x\r\n\r\n"
+               "GET /last HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\nGET /never"),
+           std::string_view(
+               "GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\nHost: x\r\n\r\nGET / HTTP/1.1\r\n\r\n"),
            std::string_view("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
            std::string_view("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nshort"),
        }) {
@@ -243,8 +245,8 @@ TEST(ServerConnection, AResponseThatSaysCloseEndsTheConnection) {
   Client client;
   client.answers = false;
   client.feed(get_request);
-  client.machine.respond("HTTP/1.1 200 OK\r\nCONNECTION: Upgrade,  Close\r\n\r\n", text("until the end"), true,
-                         client.now);
+  client.machine.respond("HTTP/1.1 200 OK\r\nCONNECTION: Upgrade,  Close\r\n\r\n", text("until the end"),
+                         true, client.now);
   client.drain();
   EXPECT_TRUE(client.machine.wants_shutdown_write());
 }
@@ -303,11 +305,12 @@ TEST(ServerConnection, Attack2AHugeHeadIsRefusedAtTheLimit) {
 
 TEST(ServerConnection, Attack12WhatTwoReadersCouldReadDifferentlyIsRefused) {
   const std::string post = "POST / HTTP/1.1\r\nHost: x\r\n";
-  for (const std::string_view fields : {
-           "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "Content-Length: 3\r\nContent-Length: 3\r\n",
-           "Content-Length: +5\r\n", "Content-Length: 0x5\r\n", "Content-Length: 5,5\r\n", "Content-Length: \r\n",
-           "Transfer-Encoding : chunked\r\n", "Transfer-Encoding:\r\n chunked\r\n",
-           "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "a: b\n", "a: b\rc\r\n", "Host : x\r\n"}) {
+  for (const std::string_view fields :
+       {"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", "Content-Length: 3\r\nContent-Length: 3\r\n",
+        "Content-Length: +5\r\n", "Content-Length: 0x5\r\n", "Content-Length: 5,5\r\n",
+        "Content-Length: \r\n", "Transfer-Encoding : chunked\r\n", "Transfer-Encoding:\r\n chunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "a: b\n", "a: b\rc\r\n",
+        "Host : x\r\n"}) {
     expect_refused(post + std::string(fields) + "\r\n", 400);
   }
   expect_refused(post + std::string("a: b\0c\r\n\r\n", 10), 400);
@@ -544,7 +547,8 @@ TEST(ServerConnection, CloseWaitsForTheResponseUnderWay) {
 }
 
 TEST(ServerConnection, RefuseEndsTheConnectionWithAWholeResponse) {
-  constexpr std::string_view busy = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+  constexpr std::string_view busy =
+      "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
   Client early;
   early.machine.refuse(busy, early.now);
   early.feed(get_request);

@@ -1,7 +1,7 @@
 #pragma once
-/// http::ServerConnection: HTTP/1.1 of a server as a machine: requests out, responses in, keep-alive and its deadlines.
-/// It never opens a file or a socket and knows no routes; what to answer, and whether a request becomes a WebSocket, is
-/// the user's business.
+/// http::ServerConnection: HTTP/1.1 of a server as a machine: requests out, responses in, keep-alive and its
+/// deadlines. It never opens a file or a socket and knows no routes; what to answer, and whether a request
+/// becomes a WebSocket, is the user's business.
 
 #include <cstdint>
 #include <optional>
@@ -19,10 +19,10 @@ namespace sinnet::http {
 /// A zero timeout is no timeout, except for linger_timeout.
 struct ServerOptions {
   HeadLimits head;
-  std::size_t body_bytes_max = 64 * 1024;             ///< a longer request body is 413
-  Duration head_timeout = std::chrono::seconds(5);    ///< from the first moment until the head is whole: 408
-  Duration body_timeout = std::chrono::seconds(10);   ///< from the head until the body is whole: 408
-  Duration idle_timeout = std::chrono::seconds(60);   ///< between a response and the next request's first byte
+  std::size_t body_bytes_max = 64 * 1024;            ///< a longer request body is 413
+  Duration head_timeout = std::chrono::seconds(5);   ///< from the first moment until the head is whole: 408
+  Duration body_timeout = std::chrono::seconds(10);  ///< from the head until the body is whole: 408
+  Duration idle_timeout = std::chrono::seconds(60);  ///< between a response and the next request's first byte
   Duration write_timeout = std::chrono::seconds(30);  ///< the client takes no byte of what waits for it
   Duration linger_timeout = std::chrono::seconds(2);  ///< for the client's EOF after our last byte
   std::size_t drained_below_bytes = 128 * 1024;       ///< see ServerEventType::Drained
@@ -47,26 +47,27 @@ struct ServerEvent {
 ///   State     | head whole      | body whole | respond(last)            | rule broken | EOF      | deadline
 ///   ----------|-----------------|------------|--------------------------|-------------|----------|------------
 ///   Idle      | Body or Pending | –          | –                        | Failing     | Ended    | Ended
-///   Head      | Body or Pending | –          | –                        | Failing     | Ended    | Failing, 408
-///   Body      | –               | Pending    | –                        | –           | Ended    | Failing, 408
-///   Pending   | –               | –          | Idle, Closing, Streaming | –           | goes on  | –
-///   Streaming | –               | –          | Idle or Closing (last)   | –           | goes on  | –
+///   Head      | Body or Pending | –          | –                        | Failing     | Ended    | Failing,
+///   408 Body      | –               | Pending    | –                        | –           | Ended    |
+///   Failing, 408 Pending   | –               | –          | Idle, Closing, Streaming | –           | goes on
+///   | – Streaming | –               | –          | Idle or Closing (last)   | –           | goes on  | –
 ///
-/// Idle turns into Head with the first byte. Closing and Failing: output goes out, the writing half is shut, input
-/// is discarded until EOF or linger_timeout; then Ended. Beyond the table: while output waits, an EOF is waited
-/// out (the client may half-close: what it sent before is still answered), and write_timeout without progress
-/// leads to Ended from every state. An EOF between prepare_output() and consume_output() is a write that failed:
-/// Ended at once, what waits is dropped.
+/// Idle turns into Head with the first byte. Closing and Failing: output goes out, the writing half is shut,
+/// input is discarded until EOF or linger_timeout; then Ended. Beyond the table: while output waits, an EOF
+/// is waited out (the client may half-close: what it sent before is still answered), and write_timeout
+/// without progress leads to Ended from every state. An EOF between prepare_output() and consume_output() is
+/// a write that failed: Ended at once, what waits is dropped.
 ///
 /// The first head has head_timeout from construction, whatever arrives; a later one from its first byte.
 ///
-/// What is refused here, always with Connection: close and nothing parsed behind it (RFC 9112 11.2): what HeadParser
-/// and body_framing refuse; a chunked body (411); a long body (413); an unknown expectation (417).
+/// What is refused here, always with Connection: close and nothing parsed behind it (RFC 9112 11.2): what
+/// HeadParser and body_framing refuse; a chunked body (411); a long body (413); an unknown expectation (417).
 ///
-/// A request that asks for an upgrade is told only when all earlier output is gone, so that the machine that takes
-/// over finds the connection's output clean.
+/// A request that asks for an upgrade is told only when all earlier output is gone, so that the machine that
+/// takes over finds the connection's output clean.
 ///
-/// One owner thread. The contract of machines (docs/architecture.md) holds; `options` must outlive the machine.
+/// One owner thread. The contract of machines (docs/architecture.md) holds; `options` must outlive the
+/// machine.
 class ServerConnection {
  public:
   ServerConnection(const ServerOptions& options, Time now);
@@ -110,20 +111,21 @@ class ServerConnection {
   /// Whether the client stays after this response (RFC 9112 9.3): `Connection: close` must be sent otherwise.
   /// An HTTP/1.0 client never does: its `keep-alive` would have to be answered in every response.
   [[nodiscard]] bool keeps_alive() const noexcept;
-  /// Answers the request: a whole head as written by write_head (it must carry Content-Length, or `Connection: close`,
-  /// which ends the connection behind the response), and the beginning of the body. `last`: this is all of it.
-  /// A HEAD request's body is not sent whatever is handed over. Does nothing if the request is lost.
+  /// Answers the request: a whole head as written by write_head (it must carry Content-Length, or
+  /// `Connection: close`, which ends the connection behind the response), and the beginning of the body.
+  /// `last`: this is all of it. A HEAD request's body is not sent whatever is handed over. Does nothing if
+  /// the request is lost.
   void respond(std::string_view head, Buffer body, bool last, Time now);
   /// More of the body, exactly as much in all as the head announced. Answers how many bytes wait; beyond
   /// drained_below_bytes wait for Drained. Does nothing if the request is lost.
   std::size_t write_body(Buffer piece, bool last, Time now);
   /// Stops serving: after the response under way, or at once if there is none, the connection closes.
   void close(Time now);
-  /// Answers with a whole response that ends the connection (ws::write_refusal), whatever was under way. In the
-  /// middle of a response nothing can be said any more: the client finds it cut off.
+  /// Answers with a whole response that ends the connection (ws::write_refusal), whatever was under way. In
+  /// the middle of a response nothing can be said any more: the client finds it cut off.
   void refuse(std::string_view response, Time now);
-  /// The undecoded bytes behind the request, for the machine that takes over (a WebSocket). The machine is over and
-  /// tells nothing more. Only while a request waits for its response, and without output.
+  /// The undecoded bytes behind the request, for the machine that takes over (a WebSocket). The machine is
+  /// over and tells nothing more. Only while a request waits for its response, and without output.
   [[nodiscard]] Buffer take_rest();
 
  private:
