@@ -70,16 +70,24 @@ class Loader {
     read_environment();
     read_flags();
     check_config(loaded_, options_.insecure);
-    std::ranges::stable_sort(loaded_.problems, {}, [this](const Problem& problem) {
-      const Source& where = problem.where;
-      return std::tuple(where.kind, file_order(where), where.line, where.column);
-    });
+    sort_problems();
     return std::move(loaded_);
   }
 
  private:
   void problem(const Source& where, std::string message) {
     loaded_.problems.push_back({where, std::move(message)});
+  }
+
+  /// By place; what has the same place stays in the order it was found.
+  void sort_problems() {
+    std::multimap<std::tuple<Source::Kind, std::size_t, std::uint32_t, std::uint32_t>, Problem> ordered;
+    for (Problem& found : loaded_.problems) {
+      const Source& where = found.where;
+      ordered.emplace(std::tuple(where.kind, file_order(where), where.line, where.column), std::move(found));
+    }
+    loaded_.problems.clear();
+    for (auto& [place, found] : ordered) loaded_.problems.push_back(std::move(found));
   }
 
   std::size_t file_order(const Source& source) const {

@@ -29,7 +29,7 @@ Value convert(const toml::node& node, const std::string& name) {
         if (table.back().value.source.line == 0) table.back().value.source = source;
       }
       // The library sorts by name; people read errors in the order they wrote.
-      std::ranges::stable_sort(table, {}, [](const Member& member) {
+      std::ranges::sort(table, {}, [](const Member& member) {
         return std::pair(member.source.line, member.source.column);
       });
       value.content = std::move(table);
