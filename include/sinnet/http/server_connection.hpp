@@ -44,13 +44,15 @@ struct ServerEvent {
 
 /// HTTP/1.1 of one connection, the server's side.
 ///
-///   State     | head whole      | body whole | respond(last)            | rule broken | EOF      | deadline
-///   ----------|-----------------|------------|--------------------------|-------------|----------|------------
-///   Idle      | Body or Pending | –          | –                        | Failing     | Ended    | Ended
-///   Head      | Body or Pending | –          | –                        | Failing     | Ended    | Failing,
-///   408 Body      | –               | Pending    | –                        | –           | Ended    |
-///   Failing, 408 Pending   | –               | –          | Idle, Closing, Streaming | –           | goes on
-///   | – Streaming | –               | –          | Idle or Closing (last)   | –           | goes on  | –
+///   State     | head whole      | body whole | respond(last)          | rule broken | EOF     | deadline
+///   ----------|-----------------|------------|------------------------|-------------|---------|---------
+///   Idle      | Body or Pending | –          | –                      | Failing     | Ended   | Ended
+///   Head      | Body or Pending | –          | –                      | Failing     | Ended   | Failing
+///   Body      | –               | Pending    | –                      | –           | Ended   | Failing
+///   Pending   | –               | –          | Idle,Closing,Streaming | –           | goes on | –
+///   Streaming | –               | –          | Idle or Closing (last) | –           | goes on | –
+///
+/// A deadline that leads to Failing is answered with 408.
 ///
 /// Idle turns into Head with the first byte. Closing and Failing: output goes out, the writing half is shut,
 /// input is discarded until EOF or linger_timeout; then Ended. Beyond the table: while output waits, an EOF
