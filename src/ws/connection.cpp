@@ -60,7 +60,7 @@ SendResult Connection::send(MessageKind kind, Bytes payload, Time now, bool comp
 }
 
 SendResult Connection::send(MessageKind kind, Buffer&& payload, Time now, bool compress) {
-  if (payload.size() < copy_below_bytes || deflate_ != nullptr)
+  if (payload.size() < copy_below_bytes || (deflate_ != nullptr && compress))
     return send(kind, payload.bytes(), now, compress);
   if (state_ != State::Open) return std::unexpected(SendError::Closing);
   const std::size_t payload_bytes = payload.size();
@@ -120,14 +120,12 @@ void Connection::close(CloseCode code, std::string_view reason, Time now) {
 
 void Connection::send_preface(Bytes head, Time now) {
   assert(output_ == nullptr);
-  std::memcpy(queue(now).add_copied(head.size()).data(), head.data(), head.size());
+  queue(now).add_control(head);  // as a pong to an early ping, which then follows it instead of overtaking
 }
 
 OutputQueue& Connection::queue(Time now) {
-  if (output_ == nullptr) {
-    output_ = resources_->borrow_output();
-    last_progress_ = now;
-  }
+  if (output_ == nullptr) output_ = resources_->borrow_output();
+  if (output_->sendable_bytes() == 0) last_progress_ = now;  // what is held waits for us, not for the peer
   return *output_;
 }
 
@@ -217,10 +215,11 @@ void Connection::queue_control(Opcode opcode, Bytes payload, Time now) {
 /// RFC 6455 5.5.3: a pong for every ping, as long as the peer takes them; then for the newest only.
 void Connection::answer_ping(Bytes payload) {
   if (output_ != nullptr && output_->control_bytes() >= control_bytes_max) {
-    late_pong_ = Buffer::allocate(payload.size());
-    std::copy(payload.begin(), payload.end(), late_pong_.mutable_bytes().begin());
+    late_pong_ = Buffer::copy_of(payload);
+    has_late_pong_ = true;
     return;
   }
+  if (!has_output() && is_input_old_) is_untimed_ = true;
   queue_control(Opcode::Pong, payload, last_received_);
 }
 
@@ -230,6 +229,7 @@ void Connection::queue_close(CloseCode code, std::string_view reason, Time now) 
   if (output_ != nullptr) output_->drop_held();
   queue_frame(outgoing(Opcode::Close, size), Bytes{payload.data(), size}, now, false);
   late_pong_.reset();
+  has_late_pong_ = false;
   expiry_ = now + options_->close_timeout;
 }
 
@@ -245,7 +245,8 @@ std::optional<Buffer> Connection::compress(Bytes payload, bool allowed) {
 
 // ---- output
 
-void Connection::prepare_output(std::size_t bytes_max, Time /*now*/) {
+void Connection::prepare_output(std::size_t bytes_max, Time now) {
+  time_what_began(now);
   if (output_ != nullptr) output_->freeze(bytes_max);
 }
 
@@ -263,11 +264,16 @@ void Connection::consume_output(std::size_t bytes, Time now) {
   if (output_ == nullptr || bytes == 0) return;
   output_->consume(bytes);
   last_progress_ = now;
-  if (!late_pong_.empty() && output_->control_bytes() == 0 && state_ == State::Open) {
+  if (is_ping_waiting_ && output_->control_bytes() == 0 && state_ == State::Open) {
+    is_ping_waiting_ = false;
+    expiry_ = now + options_->pong_timeout;
+  }
+  if (has_late_pong_ && output_->control_bytes() == 0) {
     queue_control(Opcode::Pong, late_pong_.bytes(), now);
     late_pong_.reset();
+    has_late_pong_ = false;
   }
-  if (drained_wanted_ && output_->waiting_bytes() <= options_->drained_below_bytes / 2) {
+  if (drained_wanted_ && !final_known_ && output_->waiting_bytes() <= options_->drained_below_bytes / 2) {
     drained_wanted_ = false;
     drained_pending_ = true;
   }
@@ -294,7 +300,7 @@ bool Connection::wants_shutdown_write() const noexcept {
 std::optional<Time> Connection::deadline() const noexcept {
   switch (state_) {
     case State::Open:
-      if (output_ != nullptr) {
+      if (has_output()) {
         if (options_->write_timeout == Duration::zero()) return std::nullopt;
         return last_progress_ + options_->write_timeout;
       }
@@ -302,23 +308,25 @@ std::optional<Time> Connection::deadline() const noexcept {
       return awaits_pong_ ? expiry_ : last_received_ + options_->ping_interval;
     case State::CloseSent:
     case State::Closing:
-    case State::Failing: return output_ != nullptr ? last_progress_ + options_->close_timeout : expiry_;
+    case State::Failing:
+      return has_output() ? std::max(expiry_, last_progress_ + options_->close_timeout) : expiry_;
     case State::Ended: return std::nullopt;
   }
   return std::nullopt;
 }
 
 void Connection::handle_deadline(Time now) {
+  time_what_began(now);
   const std::optional<Time> due = deadline();
   if (!due || *due > now) return;
   if (state_ != State::Open) {
     end(CloseCode::Abnormal, "the peer did not finish the closing handshake in time");
-  } else if (output_ != nullptr) {
+  } else if (has_output()) {
     end(CloseCode::Abnormal, "the peer takes no data");
   } else if (awaits_pong_) {
     end(CloseCode::Abnormal, "no sign of life after a ping");
   } else {
-    awaits_pong_ = true;
+    awaits_pong_ = is_ping_waiting_ = true;
     expiry_ = now + options_->pong_timeout;
     queue_control(Opcode::Ping, {}, now);
   }
@@ -348,6 +356,16 @@ void Connection::end(CloseCode code, std::string_view reason) noexcept {
   if (state_ == State::Ended) return;
   set_final(code, reason, false);
   state_ = State::Ended;
+  input_ = input_.last(0);
+  output_.reset();
+}
+
+/// What began while old input was polled has waited for nobody yet.
+void Connection::time_what_began(Time now) noexcept {
+  if (!is_untimed_) return;
+  is_untimed_ = false;
+  last_progress_ = now;
+  if (state_ != State::Open) expiry_ = now + options_->close_timeout;
 }
 
 }  // namespace sinnet::ws

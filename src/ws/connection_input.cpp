@@ -18,9 +18,10 @@ constexpr std::uint64_t direct_read_bytes_min = 64 * 1024;
 /// times.
 constexpr std::size_t reserve_ahead_bytes_max = 1024 * 1024;
 
-/// Deflate may grow what it cannot shrink: 5 bytes for each stored block, and a peer's blocks may be small.
+/// Deflate may grow what it cannot shrink: with fixed codes a byte takes up to 9 bits (RFC 1951 3.2.6), and a
+/// stored block has 5 bytes more than its text, every 127 bytes at zlib's memLevel 1. An eighth covers both.
 constexpr std::uint64_t compressed_bytes_max(std::uint64_t message_bytes_max) noexcept {
-  const std::uint64_t slack = message_bytes_max / 64 + 4096;
+  const std::uint64_t slack = message_bytes_max / 8 + 4096;
   return message_bytes_max > UINT64_MAX - slack ? UINT64_MAX : message_bytes_max + slack;
 }
 
@@ -45,6 +46,7 @@ void Connection::receive(MutableBytes input, Time now) {
   assert(input_.empty());
   last_received_ = now;
   awaits_pong_ = false;
+  is_input_old_ = false;
   if (state_ == State::Open || state_ == State::CloseSent) {
     input_ = input;
     lent_begin_ = input.data();
@@ -53,6 +55,7 @@ void Connection::receive(MutableBytes input, Time now) {
 
 void Connection::keep_input() {
   release_message();
+  is_input_old_ = !input_.empty();
   if (input_.empty()) {
     kept_input_.reset();
     input_ = {};
@@ -74,8 +77,8 @@ std::optional<Event> Connection::poll_event() {
     if (!in_frame_ && !decode_header()) break;
     std::optional<Event> event = is_control(frame_opcode_) ? decode_control() : decode_data();
     if (event) {
-      // Attack 30: data behind our own Close is checked, but nobody is told.
-      if (event->type != EventType::Message || state_ == State::Open) return event;
+      // Attack 30: what follows our own Close is checked, but nobody is told, and no ping is answered.
+      if (event->type == EventType::Closed || state_ == State::Open) return event;
       release_message();
     } else if (in_frame_) {
       break;  // the rest of the payload is still to come
@@ -98,6 +101,7 @@ bool Connection::refuse(CloseCode code, std::string_view reason) {
   set_final(code, reason, true);
   if (state_ == State::Open) queue_close(code, reason, last_received_);
   expiry_ = last_received_ + options_->close_timeout;
+  is_untimed_ = is_untimed_ || is_input_old_;
   state_ = State::Failing;
   in_frame_ = false;
   input_ = input_.last(0);
@@ -243,6 +247,7 @@ std::optional<Event> Connection::handle_close(MutableBytes payload) {
   // RFC 6455 5.5.1: an endpoint that did not send a Close MUST send one, usually with the code it received.
   if (state_ == State::Open) queue_close(close->code, close->reason, last_received_);
   expiry_ = last_received_ + options_->close_timeout;
+  is_untimed_ = is_untimed_ || is_input_old_;
   state_ = State::Closing;
   final_known_ = true;
   input_ = input_.last(0);
@@ -279,7 +284,9 @@ void Connection::reserve_message() {
   if (message_.capacity() == 0) {
     message_ = resources_->borrow_buffer(ahead);
   } else {
-    message_.reserve(std::max(have + ahead, frame_fin_ ? 0 : message_.capacity() * 2));
+    // Fragments announce nothing: double, within what the message may become.
+    const std::size_t doubled = std::min<std::uint64_t>(message_.capacity() * 2, options_->message_bytes_max);
+    message_.reserve(std::max(have + ahead, frame_fin_ ? 0 : doubled));
   }
 }
 
@@ -326,8 +333,12 @@ std::optional<Event> Connection::decode_compressed() {
   const bool last = ends_frame && frame_fin_;
   if (ends_frame) in_frame_ = false;
   const std::size_t old_size = message_.size();
-  switch (deflate_->decompressor.decompress(piece, last, message_,
-                                            options_->message_bytes_max - inflated_bytes_)) {
+  const InflateStatus status =
+      deflate_->decompressor.decompress(piece, last, message_, options_->message_bytes_max - inflated_bytes_);
+  // The text before the place that failed comes first: how input was cut never decides the close code.
+  const bool is_end = last && status == InflateStatus::Ok;
+  if (!check_text(message_.bytes().subspan(old_size), is_end)) return std::nullopt;
+  switch (status) {
     case InflateStatus::Ok: break;
     case InflateStatus::TooBig:
       (void)refuse(CloseCode::MessageTooBig, "message too big after inflation");
@@ -336,7 +347,6 @@ std::optional<Event> Connection::decode_compressed() {
       (void)refuse(CloseCode::InvalidPayload, "compressed data is corrupt");
       return std::nullopt;
   }
-  if (!check_text(message_.bytes().subspan(old_size), last)) return std::nullopt;
   if (!last && (options_->delivery == Delivery::Whole || message_.empty())) return std::nullopt;
   inflated_bytes_ += message_.size();
   message_lent_ = true;

@@ -75,12 +75,20 @@ void OutputQueue::add_shared(const SharedFrame& frame, Bytes encoded, bool held)
 void OutputQueue::add_control(Bytes frame) {
   const std::size_t offset = arena_reserve(frame.size());
   std::memcpy(arena_at(offset), frame.data(), frame.size());
+  control_bytes_ += frame.size();
+  sendable_bytes_ += frame.size();
   const std::size_t place = std::max({first_, frozen_end_, control_end_});
+  // A flood of pings moves the entries behind it once, not once for every pong.
+  if (control_end_ > std::max(first_, frozen_end_)) {
+    Segment& last = segments_[control_end_ - 1];
+    if (last.offset + last.size == offset) {
+      last.size += frame.size();
+      return;
+    }
+  }
   segments_.insert(segments_.begin() + static_cast<std::ptrdiff_t>(place),
                    Segment{.offset = offset, .size = frame.size(), .is_control = true});
   control_end_ = place + 1;
-  control_bytes_ += frame.size();
-  sendable_bytes_ += frame.size();
 }
 
 void OutputQueue::release_held() {

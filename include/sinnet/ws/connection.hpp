@@ -45,7 +45,7 @@ struct Options {
   Duration close_timeout = std::chrono::seconds(5);   ///< for the peer's Close, and for its EOF after it
   Duration write_timeout =
       std::chrono::seconds(60);  ///< the peer takes no byte of what waits for it; 0 = for ever
-  DeflateOptions deflate;        ///< level, memory and threshold; the parameters are negotiated
+  DeflateOptions deflate{};      ///< level, memory and threshold; the parameters are negotiated
   FrameTrace* trace = nullptr;
 };
 
@@ -88,7 +88,7 @@ class Connection {
   [[nodiscard]] MutableBytes input_space(MutableBytes scratch);
   /// Lends bytes just read. Only while wants_input(). They are unmasked in place.
   void receive(MutableBytes input, Time now);
-  /// The peer will send nothing more (EOF), or the transport is lost.
+  /// The peer will send nothing more (EOF), or the transport is lost. Input not decoded yet is dropped.
   void receive_eof(Time now);
   /// Decodes up to the next event. Nothing: all input is used, or the connection is over.
   [[nodiscard]] std::optional<Event> poll_event();
@@ -189,6 +189,7 @@ class Connection {
   [[nodiscard]] std::optional<Buffer> compress(Bytes payload, bool allowed);
   void set_final(CloseCode code, std::string_view reason, bool is_failure) noexcept;
   void end(CloseCode code, std::string_view reason) noexcept;
+  void time_what_began(Time now) noexcept;
 
   const Options* options_;
   Resources* resources_;
@@ -226,8 +227,12 @@ class Connection {
   bool message_compressed_ : 1 = false;
   bool message_lent_ : 1 = false;     ///< `message_` belongs to the event handed out last
   bool in_sent_message_ : 1 = false;  ///< we are between the pieces of a message
+  bool has_late_pong_ : 1 = false;
   bool awaits_pong_ : 1 = false;
+  bool is_ping_waiting_ : 1 = false;  ///< our ping is not taken yet: its answer is not due
   bool is_reading_ : 1 = true;
+  bool is_input_old_ : 1 = false;  ///< kept from an earlier slot: `last_received_` is not now
+  bool is_untimed_ : 1 = false;    ///< old input began something; its time counts from the next call with one
   bool final_is_failure_ : 1 = false;
   bool final_known_ : 1 = false;    ///< Closed or Failed is decided
   bool final_pending_ : 1 = false;  ///< … and still to be polled
