@@ -11,10 +11,11 @@ other way round. {port} becomes a free port; without it the command must print a
 {url} is the server.
 
 Every peer understands
-  client --url URL [--deflate [--takeover]] [--allow-empty-reason]
+  client --url URL [--deflate [--takeover]] [--allow-empty-reason] [--echo-only] [--large]
       one line per check, "ok NAME" or "FAIL NAME: why"; exit 0 if all hold. The checks: which extensions the
       answer names; text and binary of 0 B to 16 MiB echoed as what they were; fragmented messages; pongs;
-      close codes 1000, 1001, 3000, 4999 answered with the same code and reason; a close by the server.
+      close codes 1000, 1001, 3000, 4999 answered with the same code and reason; a close by the server, unless
+      --echo-only says that it takes no orders. --large adds a text and a binary message of 64 MiB.
   server --port 0 [--deflate [--takeover]]
       prints "port N", echoes messages, and closes as told by a text "close 4001 reason".
 
@@ -212,8 +213,8 @@ def run_against_peer(options, build):
     peer = peer_command(options.peer, build)
     if options.mode == "client":
         client = [*peer, "client", "--url", "{url}", *flags]
-        if options.allow_empty_reason:
-            client.append("--allow-empty-reason")
+        client += [f"--{name}" for name in ("allow-empty-reason", "echo-only", "large")
+                   if getattr(options, name.replace("-", "_"))]
         return run_pair(f"{options.peer} against the server", shlex.split(options.server_command), client)
     return run_pair(f"the client against {options.peer}", [*peer, "server", "--port", "0", *flags],
                     shlex.split(options.client_command))
@@ -230,6 +231,8 @@ def main():
     parser.add_argument("--client", choices=PEERS, help="with --mode self: only this peer as client")
     parser.add_argument("--variant", choices=VARIANTS)
     parser.add_argument("--allow-empty-reason", action="store_true")
+    parser.add_argument("--echo-only", action="store_true", help="the server takes no orders to close")
+    parser.add_argument("--large", action="store_true", help="messages of 64 MiB too")
     parser.add_argument("--build-dir", default=str(HERE.parent.parent / "build" / "interop"))
     options = parser.parse_args()
     needed = {"client": (options.peer, options.server_command),

@@ -37,6 +37,8 @@ var (
 	deflate          bool
 	takeover         bool
 	allowEmptyReason bool
+	echoOnly         bool
+	large            bool
 	faults           int
 )
 
@@ -212,6 +214,9 @@ func runClient() {
 	}
 	defer conn.Close()
 	checkExtensions(extensions)
+	if large {
+		sizes = append(sizes, payloadBytesMax)
+	}
 	for _, size := range sizes {
 		text, binary := textOf(size), binaryOf(size)
 		checkEcho("text of "+strconv.Itoa(size), conn, websocket.TextMessage, text,
@@ -228,6 +233,9 @@ func runClient() {
 		checkClose("close "+strconv.Itoa(c.code)+" answered", c.code, c.reason, func(conn *websocket.Conn) error {
 			return sendClose(conn, c.code, c.reason)
 		})
+	}
+	if echoOnly {
+		return
 	}
 	checkClose("close from the server", 4001, "asked to", func(conn *websocket.Conn) error {
 		return conn.WriteMessage(websocket.TextMessage, []byte("close 4001 asked to"))
@@ -294,6 +302,8 @@ func main() {
 	flags.BoolVar(&deflate, "deflate", false, "permessage-deflate")
 	flags.BoolVar(&takeover, "takeover", false, "with context takeover (which this library does not have)")
 	flags.BoolVar(&allowEmptyReason, "allow-empty-reason", false, "a Close may be answered with its code alone")
+	flags.BoolVar(&echoOnly, "echo-only", false, "the server takes no orders to close")
+	flags.BoolVar(&large, "large", false, "messages of 64 MiB too")
 	flags.Parse(os.Args[2:])
 	if takeover {
 		fmt.Fprintln(os.Stderr, "gorilla/websocket has no context takeover")
