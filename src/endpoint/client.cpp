@@ -3,10 +3,9 @@
 #include "sinnet/endpoint/client.hpp"
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 #include <utility>
 
+#include "endpoint/client_backoff.hpp"
 #include "endpoint/client_connection.hpp"
 #include "endpoint/client_core.hpp"
 #include "endpoint/client_opening.hpp"
@@ -92,19 +91,13 @@ class Session final : public ClientSession, private ClientConnectionOwner, priva
       state_ = State::Over;
       return;
     }
-    // A server that lets in and throws out at once is no better than one that refuses: the delay grows on.
-    if (core_->loop->now() - opened_at_ >= delay_) delay_ = {};
+    backoff_.note_success(core_->loop->now() - opened_at_);
     static_cast<void>(wait());
   }
 
-  /// Arms the next attempt; answers when it comes.
+  /// Arms the next attempt; answers how far away it is.
   Duration wait() {
-    const ReconnectPolicy& policy = core_->options.reconnect;
-    delay_ = delay_ == Duration{} ? policy.first_delay : std::min(delay_ * 2, policy.delay_max);
-    const auto word = std::bit_cast<std::uint32_t>(core_->loop->random().word());
-    const double part = static_cast<double>(word) / 4294967296.0;  // 0 ≤ part < 1
-    const double taken = std::clamp(policy.jitter, 0.0, 1.0) * part * static_cast<double>(delay_.count());
-    const Duration delay = delay_ - Duration{std::llround(taken)};
+    const Duration delay = backoff_.next(core_->loop->random());
     state_ = State::Waiting;
     core_->loop->arm(*this, core_->loop->now() + delay);
     return delay;
@@ -131,7 +124,7 @@ class Session final : public ClientSession, private ClientConnectionOwner, priva
   State state_ = State::Opening;
   bool is_closing_ = false;
   std::uint64_t attempts_ = 0;
-  Duration delay_{};  ///< the last one, before jitter; zero: the next is the first
+  Backoff backoff_{core_->options.reconnect};
   Time opened_at_{};
   std::unique_ptr<ClientOpening> opening_;
   std::unique_ptr<ClientConnection> connection_;
