@@ -34,16 +34,16 @@ class EpollLoop final : public Loop {
       : options_(options),
         epoll_fd_(epoll_fd),
         wake_fd_(wake_fd),
-        now_(read_clock()),
-        wheel_(now_),
+        wheel_(read_clock()),
         mailbox_(options.mailbox_items_max, wake_fd),
-        scratch_(std::make_unique_for_overwrite<std::byte[]>(options.scratch_bytes)) {}
+        scratch_(std::make_unique_for_overwrite<std::byte[]>(options.scratch_bytes)) {
+    now_ = read_clock();
+  }
   ~EpollLoop() override;
 
   void run() override;
   bool run_once(Duration max_wait) override;
   void stop() override;
-  Time now() const override { return now_; }
 
   Result<> watch(int fd, std::uint32_t events, Watcher& watcher) override;
   void rewatch(int fd, std::uint32_t events, Watcher& watcher) override;
@@ -76,7 +76,6 @@ class EpollLoop final : public Loop {
   const int wake_fd_;
   std::atomic<bool> stopping_{false};
   bool in_turn_ = false;
-  Time now_;
   TimerWheel wheel_;
   TaskQueue next_tasks_;
   TaskQueue flush_tasks_;

@@ -46,7 +46,27 @@ Connection::~Connection() {
 
 // ---- sending
 
+/// The hot path of a server: a short message, copied behind its header of two or four bytes.
+SendResult Connection::send_short(MessageKind kind, Bytes payload, Time now) {
+  const std::size_t head_bytes = payload.size() < 126 ? 2 : 4;
+  const MutableBytes room = queue(now).add_copied(head_bytes + payload.size());
+  room[0] = std::byte{0x80} | static_cast<std::byte>(opcode_of(kind));
+  if (head_bytes == 2) {
+    room[1] = static_cast<std::byte>(payload.size());
+  } else {
+    room[1] = std::byte{126};
+    room[2] = static_cast<std::byte>(payload.size() >> 8U);
+    room[3] = static_cast<std::byte>(payload.size() & 0xFFU);
+  }
+  if (!payload.empty()) std::memcpy(room.data() + head_bytes, payload.data(), payload.size());
+  return sent(payload.size(), false);
+}
+
 SendResult Connection::send(MessageKind kind, Bytes payload, Time now, bool compress) {
+  if (state_ == State::Open && role_ == Role::Server && payload.size() < copy_below_bytes &&
+      deflate_ == nullptr && !in_sent_message_ && options_->trace == nullptr) [[likely]] {
+    return send_short(kind, payload, now);
+  }
   if (state_ != State::Open) return std::unexpected(SendError::Closing);
   FrameHeader header = outgoing(opcode_of(kind), payload.size());
   if (std::optional<Buffer> compressed = this->compress(payload, compress)) {

@@ -67,7 +67,49 @@ void Connection::keep_input() {
   }
 }
 
+/// The hot path: a whole uncompressed message of one frame with a length of at most 16 bits, everything of it
+/// in the input. What is anything else, or breaks any rule, is left to the general path, untouched.
+bool Connection::decode_short(std::optional<Event>& event) {
+  constexpr auto fin_text = 0x81U;
+  constexpr auto fin_binary = 0x82U;
+  const std::size_t available = input_.size();
+  if (available < 4) return false;
+  const auto first = std::to_integer<unsigned>(input_[0]);
+  if (first != fin_text && first != fin_binary) return false;
+  const bool masked = role_ == Role::Server;
+  std::size_t length = std::to_integer<unsigned>(input_[1]) ^ (masked ? 0x80U : 0U);
+  if (length > 126) return false;  // 64 bits, or the mask bit is not as it must be
+  std::size_t header_bytes = 2;
+  if (length == 126) {
+    length = std::to_integer<std::size_t>(input_[2]) << 8U | std::to_integer<std::size_t>(input_[3]);
+    if (length < 126) return false;
+    header_bytes = 4;
+  }
+  if (masked) header_bytes += sizeof(MaskKey);
+  if (available < header_bytes + length || length > options_->message_bytes_max) return false;
+  const MutableBytes payload = input_.subspan(header_bytes, length);
+  if (masked) {
+    MaskKey key;
+    std::memcpy(key.data(), payload.data() - sizeof key, sizeof key);
+    apply_mask(payload, key);
+  }
+  input_ = input_.subspan(header_bytes + length);
+  const bool is_text = first == fin_text;
+  if (is_text && !is_utf8(payload)) return refuse(CloseCode::InvalidPayload, "text is not UTF-8");
+  Statistics& statistics = resources_->statistics();
+  ++statistics.messages_received;
+  statistics.payload_bytes_received += length;
+  event.emplace(Event{.kind = is_text ? MessageKind::Text : MessageKind::Binary, .payload = payload});
+  return true;
+}
+
 std::optional<Event> Connection::poll_event() {
+  const bool is_between_messages = !(in_frame_ | in_message_ | message_lent_ | drained_pending_) &&
+                                   header_carried_ == 0 && control_.empty();
+  if (is_between_messages && state_ == State::Open && options_->trace == nullptr) [[likely]] {
+    std::optional<Event> event;
+    if (decode_short(event)) return event;
+  }
   release_message();
   if (drained_pending_) {
     drained_pending_ = false;

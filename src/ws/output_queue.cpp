@@ -35,23 +35,21 @@ void OutputQueue::add_segment(Segment segment, bool held) {
   (held ? held_ : segments_).push_back(std::move(segment));
 }
 
-MutableBytes OutputQueue::add_copied(std::size_t bytes, bool held) {
+MutableBytes OutputQueue::begin_copied(std::size_t bytes, bool held) {
   const std::size_t offset = arena_reserve(bytes);
-  // Neighbours in the arena become one slice, unless the earlier one is frozen: frozen bytes stay the same.
-  if (!held && segments_.size() > std::max(first_, frozen_end_)) {
-    Segment& last = segments_.back();
-    if (last.owner == Owner::Arena && !last.is_control && last.offset + last.size == offset) {
-      last.size += bytes;
-      sendable_bytes_ += bytes;
-      return {arena_at(offset), bytes};
-    }
+  if (is_tail_open_ && !held) {  // the arena was only too small
+    segments_.back().size += bytes;
+    sendable_bytes_ += bytes;
+  } else {
+    add_segment(Segment{.offset = offset, .size = bytes}, held);
+    is_tail_open_ = !held;
   }
-  add_segment(Segment{.offset = offset, .size = bytes}, held);
   return {arena_at(offset), bytes};
 }
 
 void OutputQueue::add_lent(Bytes header, Bytes payload) {
   std::memcpy(add_copied(header.size()).data(), header.data(), header.size());
+  is_tail_open_ = false;
   add_segment(
       Segment{.data = payload.data(), .size = payload.size(), .owner = Owner::Lent, .starts_frame = false},
       false);
@@ -59,6 +57,7 @@ void OutputQueue::add_lent(Bytes header, Bytes payload) {
 
 void OutputQueue::add_owned(Bytes header, Buffer owner, Bytes payload, bool held) {
   std::memcpy(add_copied(header.size(), held).data(), header.data(), header.size());
+  is_tail_open_ = false;
   add_segment(Segment{.data = payload.data(),
                       .size = payload.size(),
                       .owner = Owner::Buffer,
@@ -68,11 +67,13 @@ void OutputQueue::add_owned(Bytes header, Buffer owner, Bytes payload, bool held
 }
 
 void OutputQueue::add_shared(const SharedFrame& frame, Bytes encoded, bool held) {
+  is_tail_open_ = false;
   add_segment(Segment{.data = encoded.data(), .size = encoded.size(), .owner = Owner::Frame, .frame = frame},
               held);
 }
 
 void OutputQueue::add_control(Bytes frame) {
+  is_tail_open_ = false;
   const std::size_t offset = arena_reserve(frame.size());
   std::memcpy(arena_at(offset), frame.data(), frame.size());
   control_bytes_ += frame.size();
@@ -92,6 +93,7 @@ void OutputQueue::add_control(Bytes frame) {
 }
 
 void OutputQueue::release_held() {
+  is_tail_open_ = false;
   for (Segment& segment : held_) segments_.push_back(std::move(segment));
   sendable_bytes_ += held_bytes_;
   drop_held();
@@ -103,6 +105,7 @@ void OutputQueue::drop_held() {
 }
 
 void OutputQueue::freeze(std::size_t bytes_max) {
+  is_tail_open_ = false;
   while (frozen_end_ < segments_.size()) {
     const Segment& next = segments_[frozen_end_];
     if (frozen_bytes_ >= bytes_max && next.starts_frame) return;
@@ -189,6 +192,7 @@ void OutputQueue::keep_lent() {
 }
 
 void OutputQueue::reset() {
+  is_tail_open_ = false;
   segments_.clear();
   if (segments_.capacity() > segments_kept_max) segments_.shrink_to_fit();
   drop_held();

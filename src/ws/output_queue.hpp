@@ -22,7 +22,17 @@ class OutputQueue {
 
   /// Room for one frame of `bytes` bytes, copied in by the caller at once. `held`: it waits for
   /// release_held().
-  [[nodiscard]] MutableBytes add_copied(std::size_t bytes, bool held = false);
+  [[nodiscard]] MutableBytes add_copied(std::size_t bytes, bool held = false) {
+    // Neighbours in the arena become one slice, unless the earlier one is frozen: frozen bytes stay the same.
+    if (is_tail_open_ && !held && arena_end_ - arena_base_ + bytes <= arena_.size()) [[likely]] {
+      const std::size_t offset = arena_end_;
+      arena_end_ += bytes;
+      sendable_bytes_ += bytes;
+      segments_.back().size += bytes;
+      return {arena_at(offset), bytes};
+    }
+    return begin_copied(bytes, held);
+  }
   /// A frame header (copied) with a payload referenced in lent memory until keep_lent().
   void add_lent(Bytes header, Bytes payload);
   /// A frame header (copied) with a payload inside `owner`.
@@ -69,6 +79,7 @@ class OutputQueue {
     SharedFrame frame{};
   };
 
+  [[nodiscard]] MutableBytes begin_copied(std::size_t bytes, bool held);
   [[nodiscard]] std::size_t arena_reserve(std::size_t bytes);
   [[nodiscard]] std::byte* arena_at(std::size_t offset) noexcept {
     return arena_.data() + (offset - arena_base_);
@@ -83,6 +94,7 @@ class OutputQueue {
   std::vector<std::byte> arena_;
   std::size_t arena_base_ = 0;   ///< the running number of arena_[0]
   std::size_t arena_end_ = 0;    ///< the running number behind the last used byte
+  bool is_tail_open_ = false;    ///< the last segment ends where the arena ends, and may grow
   std::size_t first_ = 0;        ///< segments_ before this are consumed
   std::size_t frozen_end_ = 0;   ///< segments_ before this are frozen
   std::size_t control_end_ = 0;  ///< where the next control frame goes, if not before the frozen end

@@ -99,7 +99,7 @@ class Loop {
   virtual void stop() = 0;
 
   /// The time at the start of this turn (after its wait). Reading it costs nothing.
-  [[nodiscard]] virtual Time now() const = 0;
+  [[nodiscard]] Time now() const noexcept { return now_; }
   /// The clock itself, for measuring inside a turn.
   [[nodiscard]] static Time read_clock();
 
@@ -141,6 +141,7 @@ class Loop {
 
  protected:
   Loop() = default;
+  Time now_{};  ///< set by run_once() after its wait
 };
 
 }  // namespace sinnet::io

@@ -157,6 +157,7 @@ class Connection {
   struct Deflate;
 
   // Decoding: connection_input.cpp
+  [[nodiscard]] bool decode_short(std::optional<Event>& event);
   [[nodiscard]] bool decode_header();
   [[nodiscard]] bool accept_header(const FrameHeader& header);
   [[nodiscard]] bool accept_data_header(const FrameHeader& header);
@@ -177,6 +178,7 @@ class Connection {
 
   // Encoding and life cycle: connection.cpp
   [[nodiscard]] OutputQueue& queue(Time now);
+  [[nodiscard]] SendResult send_short(MessageKind kind, Bytes payload, Time now);
   [[nodiscard]] SendResult sent(std::size_t payload_bytes, bool compressed, bool ends_message = true);
   [[nodiscard]] FrameHeader outgoing(Opcode opcode, std::size_t payload_bytes);
   void queue_frame(const FrameHeader& header, Bytes payload, Time now, bool held);
