@@ -38,6 +38,7 @@ HttpSession::HttpSession(Shard& shard, Arrival arrival)
       shard_(&shard),
       machine_(shard.core().options.http, arrival.since),
       forwarded_host_(std::move(arrival.forwarded_host)),
+      proxied_peer_(std::move(arrival.proxied_peer)),
       address_ticket_(std::move(arrival.address_ticket)),
       handshake_ticket_(std::move(arrival.handshake_ticket)),
       total_ticket_(std::move(arrival.total_ticket)) {}
@@ -45,7 +46,6 @@ HttpSession::HttpSession(Shard& shard, Arrival arrival)
 HttpSession::~HttpSession() = default;
 
 void HttpSession::begin_refusal(std::string response) {
-  is_refusing_ = true;
   machine_.refuse(std::move(response), loop().now());
   start({});
 }
@@ -86,7 +86,8 @@ void HttpSession::handle_request(Bytes body) {
   const std::string forwarded_for = joined(headers, "x-forwarded-for");
   const std::string forwarded_proto = joined(headers, "x-forwarded-proto");
   const std::string forwarded_host = joined(headers, "x-forwarded-host");
-  const io::SocketAddress peer = transport().peer_address();
+  // Attack 77: behind a PROXY header it is its source that speaks HTTP, and that must be trusted.
+  const io::SocketAddress peer = proxied_peer_ != nullptr ? *proxied_peer_ : transport().peer_address();
   const ClientView client = evaluate_forwarded({.forwarded_for = forwarded_for,
                                                 .forwarded_proto = forwarded_proto,
                                                 .forwarded_host = forwarded_host,

@@ -55,10 +55,10 @@ class HttpSession final : public io::Driver<HttpSession> {
   http::ServerConnection machine_;
   std::unique_ptr<FileBody> file_;
   std::string forwarded_host_;
+  std::unique_ptr<const io::SocketAddress> proxied_peer_;  ///< by a PROXY header
   AddressTicket address_ticket_;
   AddressTicket handshake_ticket_;
   TotalTicket total_ticket_;
-  bool is_refusing_ = false;
 };
 
 }  // namespace sinnet::endpoint

@@ -35,12 +35,22 @@ Shard& ServerCore::least_loaded() {
                             [](const auto& a, const auto& b) { return a->load() < b->load(); });
 }
 
+namespace {
+thread_local const ServerCore* core_of_this_thread = nullptr;
+}
+
+void ServerCore::run_shard(Shard& shard) {
+  core_of_this_thread = this;
+  shard.run();
+}
+
+bool ServerCore::is_on_shard() const noexcept { return core_of_this_thread == this; }
+
 void ServerCore::count_shard_done() {
   std::move_only_function<void()> call;
   {
     const std::lock_guard lock(mutex);
     if (--shards_running == 0) call = std::move(drained);
-    changed.notify_all();
   }
   if (call) call();
 }
@@ -150,7 +160,9 @@ Result<> Server::start() {
   }
   if (auto spread = spread_listeners(core); !spread) return spread;
   core.shards_running = core.shards.size();
-  for (const auto& shard : core.shards) core.threads.emplace_back([target = shard.get()] { target->run(); });
+  for (const auto& shard : core.shards) {
+    core.threads.emplace_back([&core, target = shard.get()] { core.run_shard(*target); });
+  }
   return {};
 }
 
@@ -177,12 +189,9 @@ void Server::stop() {
 }
 
 void Server::wait() {
-  for (const std::jthread& thread : core_->threads) {
-    if (thread.get_id() == std::this_thread::get_id()) return;
-  }
-  std::unique_lock lock(core_->mutex);
-  core_->changed.wait(lock, [&] { return core_->shards_running == 0; });
-  lock.unlock();
+  if (core_->is_on_shard()) return;
+  // Several may wait: run() on one thread, stop() on another.
+  const std::lock_guard joining(core_->joining);
   core_->threads.clear();  // joins
 }
 
@@ -203,6 +212,21 @@ bool Server::publish(std::string_view channel, ws::MessageKind kind, Bytes paylo
   });
 }
 
+namespace {
+
+void add(ws::Statistics& sum, const ws::Statistics& part) {
+  sum.messages_received += part.messages_received;
+  sum.messages_sent += part.messages_sent;
+  sum.payload_bytes_received += part.payload_bytes_received;
+  sum.payload_bytes_sent += part.payload_bytes_sent;
+  sum.compressed_received += part.compressed_received;
+  sum.compressed_sent += part.compressed_sent;
+  sum.pings_received += part.pings_received;
+  sum.failures += part.failures;
+}
+
+}  // namespace
+
 ServerStatistics Server::statistics() const {
   ServerStatistics sum;
   for (const auto& shard : core_->shards) {
@@ -212,6 +236,7 @@ ServerStatistics Server::statistics() const {
     sum.accepted += counters.accepted.load(std::memory_order_relaxed);
     sum.refused += counters.refused.load(std::memory_order_relaxed);
     sum.publications_dropped += counters.publications_dropped.load(std::memory_order_relaxed);
+    add(sum.websocket, shard->traffic());
   }
   return sum;
 }

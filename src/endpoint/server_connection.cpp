@@ -13,8 +13,10 @@ constexpr std::string_view too_slow = "too slow";
 
 }  // namespace
 
-/// What is only needed until the opening is answered.
-struct ServerConnection::Opening final : io::Timer {
+/// What is only needed until the opening is answered. The answer itself is carried out behind the handler's
+/// call, or at the turn's end: frames that came with the head must not reach the handler inside its own
+/// open(), and what it asks the connection behind its refusal must still have a transport to ask.
+struct ServerConnection::Opening final : io::Timer, io::Task {
   Opening(ServerConnection& owner, OpeningRequest opening_request)
       : connection(&owner), asked(std::move(opening_request)) {
     request.head = &asked.head;
@@ -24,11 +26,13 @@ struct ServerConnection::Opening final : io::Timer {
     request.protocols = asked.upgrade.protocols;
   }
   void handle_timer() override { connection->handle_open_timeout(); }
+  void run_task() override { connection->carry_out_answer(); }
 
   ServerConnection* connection;
   OpeningRequest asked;
   OpenRequest request;
-  bool waits = false;  ///< the handler asked for time
+  std::string refusal;  ///< the whole response, once refused
+  bool waits = false;   ///< the handler asked for time
 };
 
 struct ServerConnection::Rare {
@@ -57,6 +61,10 @@ ServerConnection::ServerConnection(Shard& shard, ConnectionId id, std::unique_pt
 }
 
 ServerConnection::~ServerConnection() {
+  // abort() tells it here, at the turn's end: its caller may be the handler itself.
+  if (is_accepted_ || (opening_ != nullptr && opening_->waits && opening_->refusal.empty())) {
+    tell_closed({.code = ws::CloseCode::Abnormal, .reason = "dropped"});
+  }
   if (rare_ != nullptr) shard_->channels().leave_all(*this);
 }
 
@@ -64,15 +72,21 @@ ServerConnection::~ServerConnection() {
 
 void ServerConnection::begin() {
   route_->handler->open(*this);
-  if (opening_ != nullptr && !opening_->waits) (void)accept({});
+  if (is_opening() && !opening_->waits) (void)accept({});
+  carry_out_answer();
+}
+
+/// Neither accepted nor refused yet.
+bool ServerConnection::is_opening() const noexcept {
+  return opening_ != nullptr && !is_accepted_ && opening_->refusal.empty() && !is_finished();
 }
 
 const OpenRequest* ServerConnection::request() const noexcept {
-  return opening_ == nullptr ? nullptr : &opening_->request;
+  return is_opening() ? &opening_->request : nullptr;
 }
 
 Result<> ServerConnection::accept(const Accept& how) {
-  if (opening_ == nullptr) return fail(ErrorCode::Closed, "the opening was answered already");
+  if (!is_opening() || told_closed_) return fail(ErrorCode::Closed, "the opening was answered already");
   ws::Acceptance acceptance{.protocol = how.protocol.value_or(opening_->request.protocol),
                             .deflate = opening_->asked.deflate,
                             .headers = how.headers};
@@ -86,21 +100,20 @@ Result<> ServerConnection::accept(const Accept& how) {
     rare_->protocol = acceptance.protocol;
     protocol_ = rare_->protocol;
   }
-  const std::unique_ptr<Opening> answered = std::move(opening_);
   is_accepted_ = true;
+  loop().disarm(*opening_);
   machine_.send_preface(as_bytes(*head), loop().now());
   shard_->observer().exchange_ended({.peer_host = peer_host(),
-                                     .method = answered->asked.head.method(),
-                                     .target = answered->asked.head.target(),
+                                     .method = opening_->asked.head.method(),
+                                     .target = opening_->asked.head.target(),
                                      .status = 101,
                                      .reason = {}});
-  Buffer rest = std::move(answered->asked.rest);
-  start(rest.mutable_bytes());
+  loop().flush_later(*opening_);
   return {};
 }
 
 void ServerConnection::refuse(int status, std::span<const http::Field> headers, std::string_view body) {
-  if (opening_ == nullptr) return;
+  if (!is_opening()) return;
   Result<std::string> response = ws::write_refusal(status, headers, body);
   // What a handler wrote cannot stand in a response: the client is refused all the same.
   if (!response) response = ws::write_refusal(500, {}, {});
@@ -109,11 +122,28 @@ void ServerConnection::refuse(int status, std::span<const http::Field> headers, 
                                      .target = opening_->asked.head.target(),
                                      .status = status,
                                      .reason = "refused by the handler"});
-  answer_and_close(std::move(*response));
+  opening_->refusal = std::move(*response);
+  loop().disarm(*opening_);
+  loop().flush_later(*opening_);
+}
+
+void ServerConnection::carry_out_answer() {
+  if (opening_ == nullptr || is_finished() || is_opening()) return;
+  const std::unique_ptr<Opening> answered = std::move(opening_);
+  if (is_accepted_) return start(answered->asked.rest.mutable_bytes());
+  // The refused client counts for the limits until it is gone.
+  Arrival leaving;
+  leaving.transport = release_transport();
+  if (rare_ != nullptr) leaving.forwarded_host = std::move(rare_->forwarded_host);
+  leaving.address_ticket = std::move(address_ticket_);
+  leaving.total_ticket = std::move(total_ticket_);
+  leaving.since = loop().now();
+  shard_->answer_and_close(std::move(leaving), std::move(answered->refusal));
+  shard_->close(*this);
 }
 
 void ServerConnection::answer_later(Duration timeout) {
-  if (opening_ == nullptr) return;
+  if (!is_opening()) return;
   opening_->waits = true;
   const Duration longest = shard_->core().options.limits.open_timeout;
   loop().arm(*opening_, loop().now() + std::min(timeout, longest));
@@ -121,17 +151,11 @@ void ServerConnection::answer_later(Duration timeout) {
 
 void ServerConnection::handle_open_timeout() {
   tell_closed({.code = ws::CloseCode::TryAgainLater, .reason = "the opening was not answered in time"});
-  if (opening_ != nullptr) refuse(503, {}, {});
-}
-
-void ServerConnection::answer_and_close(std::string response) {
-  opening_.reset();
-  shard_->answer_and_close(release_transport(), std::move(response));
-  end_life();
+  refuse(503, {}, {});
 }
 
 bool ServerConnection::ensure_accepted() {
-  if (opening_ != nullptr) (void)accept({});
+  if (is_opening()) (void)accept({});
   return is_accepted_ && !is_finished();
 }
 
@@ -139,6 +163,7 @@ bool ServerConnection::ensure_accepted() {
 
 ws::SendResult ServerConnection::after_send(ws::SendResult result) {
   if (result) schedule_flush();
+  shard_->note_traffic();
   return result;
 }
 
@@ -190,11 +215,6 @@ std::size_t ServerConnection::reply_bytes_max() const noexcept {
   return shard_->core().options.limits.send_queue_bytes;
 }
 
-void ServerConnection::resume() {
-  wants_pause_ = false;
-  Driver::resume();
-}
-
 bool ServerConnection::is_open() const noexcept {
   return is_accepted_ && !is_finished() && machine_.state() == ws::State::Open;
 }
@@ -202,6 +222,7 @@ bool ServerConnection::is_open() const noexcept {
 // ---- events and the end
 
 bool ServerConnection::handle_event(const ws::Event& event) {
+  shard_->note_traffic();
   switch (event.type) {
     case ws::EventType::Message:
       route_->handler->message(
@@ -218,7 +239,7 @@ bool ServerConnection::handle_event(const ws::Event& event) {
     case ws::EventType::Ping:
     case ws::EventType::Pong: break;
   }
-  return !wants_pause_;
+  return true;
 }
 
 void ServerConnection::tell_closed(const CloseInfo& info) {
@@ -237,11 +258,15 @@ void ServerConnection::close(ws::CloseCode code, std::string_view reason) {
 void ServerConnection::abort() {
   if (is_finished()) return;
   abandon(io::CloseMode::Reset);
-  end_life();
+  shard_->close(*this);
 }
 
 void ServerConnection::drain() {
-  if (opening_ != nullptr) return refuse(503, {}, {});
+  if (is_opening()) {
+    if (opening_->waits)
+      tell_closed({.code = ws::CloseCode::GoingAway, .reason = "the server is going away"});
+    return refuse(503, {}, {});
+  }
   close(ws::CloseCode::GoingAway, "the server is going away");
 }
 

@@ -40,7 +40,7 @@ class ServerConnection final : public Connection, public io::Driver<ServerConnec
                    OpeningRequest request);
   ~ServerConnection() override;
 
-  /// Asks the handler. May destroy nothing: a refused connection ends at the turn's end.
+  /// Asks the handler. Destroys nothing: a refused connection ends at the turn's end.
   void begin();
   /// A message of somebody else. False when it is closing, or its queue is full (then it is closed as too
   /// slow).
@@ -64,8 +64,8 @@ class ServerConnection final : public Connection, public io::Driver<ServerConnec
   ws::SendResult ping(Bytes payload) override;
   [[nodiscard]] std::size_t waiting_bytes() const noexcept override { return machine_.waiting_bytes(); }
   [[nodiscard]] std::size_t room_bytes() const noexcept override;
-  void pause() override { wants_pause_ = true; }
-  void resume() override;
+  void pause() override { Driver::pause(); }
+  void resume() override { Driver::resume(); }
   void close(ws::CloseCode code, std::string_view reason) override;
   void abort() override;
   [[nodiscard]] bool is_open() const noexcept override;
@@ -88,9 +88,10 @@ class ServerConnection final : public Connection, public io::Driver<ServerConnec
   [[nodiscard]] bool handle_event(const ws::Event& event);
   void handle_finished();
 
+  [[nodiscard]] bool is_opening() const noexcept;
   [[nodiscard]] bool ensure_accepted();
   void handle_open_timeout();
-  void answer_and_close(std::string response);
+  void carry_out_answer();
   void tell_closed(const CloseInfo& info);
   ws::SendResult after_send(ws::SendResult result);
   void end_life();
@@ -98,12 +99,11 @@ class ServerConnection final : public Connection, public io::Driver<ServerConnec
   Shard* shard_;
   const Route* route_;
   ConnectionId id_;
-  std::unique_ptr<Opening> opening_;  ///< until the opening is answered
+  std::unique_ptr<Opening> opening_;  ///< until the answer to the opening is on its way
   std::unique_ptr<Rare> rare_;        ///< what few connections have
   std::string_view protocol_;         ///< in the route or in rare_
   AddressTicket address_ticket_;
   TotalTicket total_ticket_;
-  bool wants_pause_ : 1 = false;
   bool is_accepted_ : 1 = false;
   bool told_closed_ : 1 = false;
   ws::Connection machine_;

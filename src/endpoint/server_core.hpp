@@ -3,7 +3,6 @@
 /// locks.
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -34,6 +33,9 @@ struct ServerCore {
   [[nodiscard]] Shard& home_of(std::string_view channel);
   /// The shard with the fewest connections, for sockets that the kernel does not spread.
   [[nodiscard]] Shard& least_loaded();
+  void run_shard(Shard& shard);
+  /// Whether the caller is one of this server's shards, which must not wait for itself.
+  [[nodiscard]] bool is_on_shard() const noexcept;
   void count_shard_done();
 
   ServerOptions options;
@@ -43,15 +45,15 @@ struct ServerCore {
   TrustedProxies trusted;
   std::vector<ListenPoint> listen_points;
   std::vector<std::unique_ptr<Shard>> shards;
-  std::vector<std::jthread> threads;
+  std::vector<std::jthread> threads;  ///< guarded by `joining` once they run
   std::uint64_t channel_key = 0;  ///< keys the hash that spreads channels: their names come from peers
 
   std::atomic<std::size_t> connections = 0;
   AddressCounter connections_per_ip;
   AddressCounter handshakes_per_ip;
 
+  std::mutex joining;  ///< taken by whoever waits for the threads, never on one of them
   std::mutex mutex;
-  std::condition_variable changed;
   std::size_t shards_running = 0;  ///< guarded by `mutex`
   std::move_only_function<void()> drained;  ///< guarded by `mutex`; called when the last shard is done
   bool is_started = false;         ///< guarded by `mutex`

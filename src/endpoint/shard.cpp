@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <utility>
 
 #include "endpoint/proxy_preface.hpp"
@@ -55,10 +56,59 @@ class Shard::DrainTimer final : public io::Timer {
   Shard* shard_;
 };
 
-Shard::Shard(ServerCore& core, unsigned index, std::unique_ptr<io::Loop> loop)
-    : core_(&core), index_(index), loop_(std::move(loop)), resources_(loop_->random()) {}
+/// A copy of the machines' counters that other threads may read. The machines count without atomics; once a
+/// turn is enough for whoever looks from outside.
+class Shard::TrafficBoard final : public io::Task {
+ public:
+  explicit TrafficBoard(const ws::Statistics& source) : source_(&source) {}
 
-Shard::~Shard() { end_all(); }
+  void run_task() override {
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      values_[i].store(source_->*fields[i], std::memory_order_relaxed);
+    }
+  }
+  [[nodiscard]] ws::Statistics read() const noexcept {
+    ws::Statistics copy;
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      copy.*fields[i] = values_[i].load(std::memory_order_relaxed);
+    }
+    return copy;
+  }
+
+ private:
+  static constexpr std::array fields = {
+      &ws::Statistics::messages_received,      &ws::Statistics::messages_sent,
+      &ws::Statistics::payload_bytes_received, &ws::Statistics::payload_bytes_sent,
+      &ws::Statistics::compressed_received,    &ws::Statistics::compressed_sent,
+      &ws::Statistics::pings_received,         &ws::Statistics::failures};
+  static_assert(sizeof(ws::Statistics) == fields.size() * sizeof(std::uint64_t));
+
+  const ws::Statistics* source_;
+  std::array<std::atomic<std::uint64_t>, fields.size()> values_{};
+};
+
+/// A descriptor on its way to another shard, closed if it never arrives.
+class TravellingDescriptor {
+ public:
+  explicit TravellingDescriptor(int fd) : fd_(fd) {}
+  TravellingDescriptor(TravellingDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  TravellingDescriptor& operator=(TravellingDescriptor&&) = delete;
+  ~TravellingDescriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+Shard::Shard(ServerCore& core, unsigned index, std::unique_ptr<io::Loop> loop)
+    : core_(&core), index_(index), loop_(std::move(loop)), resources_(loop_->random()) {
+  traffic_board_ = std::make_unique<TrafficBoard>(resources_.statistics());
+}
+
+// Nothing is left to end: run() did, or never was. Turning the loop here could reach shards destroyed before.
+Shard::~Shard() = default;
 
 Result<> Shard::add_port(std::unique_ptr<io::Listener> listener, const ListenerOptions& options) {
   ports_.push_back(std::make_unique<Port>(*this, std::move(listener), options));
@@ -72,6 +122,7 @@ void Shard::run() {
 }
 
 void Shard::end_all() {
+  is_draining_ = true;  // what other shards still send here is turned away
   ports_.clear();
   for (Slot& slot : slots_) {
     if (slot.connection != nullptr) slot.connection->abort();
@@ -93,14 +144,12 @@ void Shard::arrived(int fd, const io::SocketAddress& peer, const ListenerOptions
   Shard& target = peer.is_ip() ? *this : core_->least_loaded();
   if (&target == this) return enter(fd, peer, listener);
   target.load_.fetch_add(1, std::memory_order_relaxed);  // on its way: the next one must not go there too
-  const bool posted = target.loop().post([&target, fd, peer, &listener] {
-    target.load_.fetch_sub(1, std::memory_order_relaxed);
-    target.enter(fd, peer, listener);
-  });
-  if (!posted) {
-    target.load_.fetch_sub(1, std::memory_order_relaxed);
-    ::close(fd);
-  }
+  const bool posted =
+      target.loop().post([&target, travelling = TravellingDescriptor(fd), peer, &listener]() mutable {
+        target.enter(travelling.release(), peer, listener);
+        target.note_gone();  // from the way; by now it counts as itself
+      });
+  if (!posted) target.load_.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Shard::enter(int fd, const io::SocketAddress& peer, const ListenerOptions& listener) {
@@ -151,11 +200,8 @@ void Shard::begin_http(Arrival arrival) {
   session.release()->begin();
 }
 
-void Shard::answer_and_close(std::unique_ptr<io::Transport> transport, std::string response) {
-  Arrival arrival;
-  arrival.transport = std::move(transport);
-  arrival.since = loop_->now();
-  auto session = std::make_unique<HttpSession>(*this, std::move(arrival));
+void Shard::answer_and_close(Arrival leaving, std::string response) {
+  auto session = std::make_unique<HttpSession>(*this, std::move(leaving));
   http_sessions_.insert(session.get());
   load_.fetch_add(1, std::memory_order_relaxed);
   session.release()->begin_refusal(std::move(response));
@@ -220,6 +266,12 @@ void Shard::hand_over(ProxyPreface& preface, Arrival arrival) {
 void Shard::note_gone() {
   if (load_.fetch_sub(1, std::memory_order_relaxed) == 1 && is_draining_) loop_->stop();
 }
+
+void Shard::note_traffic() {
+  if (!traffic_board_->is_queued()) loop_->flush_later(*traffic_board_);
+}
+
+ws::Statistics Shard::traffic() const noexcept { return traffic_board_->read(); }
 
 // ---- channels
 

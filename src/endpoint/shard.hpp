@@ -25,6 +25,8 @@ struct Arrival {
   std::unique_ptr<io::Transport> transport;
   const ListenerOptions* listener = nullptr;
   std::string forwarded_host;  ///< by a PROXY header; empty: the transport's peer
+  /// The same with its port, and null without a PROXY header: whom X-Forwarded-For must be trusted from.
+  std::unique_ptr<io::SocketAddress> proxied_peer;
   AddressTicket address_ticket;
   AddressTicket handshake_ticket;
   TotalTicket total_ticket;
@@ -53,7 +55,7 @@ class Shard {
   void enter(int fd, const io::SocketAddress& peer, const ListenerOptions& listener);
   void begin_http(Arrival arrival);
   /// Writes a whole response and closes, with nothing more read.
-  void answer_and_close(std::unique_ptr<io::Transport> transport, std::string response);
+  void answer_and_close(Arrival leaving, std::string response);
 
   [[nodiscard]] ServerConnection& open(std::unique_ptr<io::Transport> transport, OpeningRequest request);
   void close(ServerConnection& connection);
@@ -78,10 +80,15 @@ class Shard {
     std::atomic<std::size_t> connections = 0;
   };
   [[nodiscard]] Counters& counters() noexcept { return counters_; }
+  /// Something was counted in the resources' statistics: other threads shall see it by the end of the turn.
+  void note_traffic();
+  /// Any thread.
+  [[nodiscard]] ws::Statistics traffic() const noexcept;
 
  private:
   class Port;
   class DrainTimer;
+  class TrafficBoard;
   struct Slot {
     ServerConnection* connection = nullptr;
     std::uint32_t generation = 1;
@@ -105,6 +112,7 @@ class Shard {
   std::unordered_set<HttpSession*> http_sessions_;
   std::unordered_set<ProxyPreface*> prefaces_;
   std::unique_ptr<DrainTimer> drain_timer_;
+  std::unique_ptr<TrafficBoard> traffic_board_;
   bool is_draining_ = false;
   std::atomic<std::size_t> load_ = 0;
   Counters counters_;

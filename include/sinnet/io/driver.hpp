@@ -60,7 +60,13 @@ class Driver : public ReadyHandler, public Timer, public Task, public Destroyabl
     if (!in_slot_ && !finished_) loop_->flush_later(*this);
   }
 
-  /// Polling goes on after handle_event() answered false.
+  /// No event is handed over and nothing is read until resume().
+  void pause() {
+    if (paused_) return;
+    paused_ = true;
+    machine().set_reading(false, loop_->now());
+  }
+  /// Polling goes on after pause(), or after handle_event() answered false.
   void resume() {
     if (!paused_) return;
     paused_ = false;
@@ -215,7 +221,7 @@ class Driver : public ReadyHandler, public Timer, public Task, public Destroyabl
 
   Loop* loop_;
   std::unique_ptr<Transport> transport_;
-  bool in_slot_ : 1 = false;
+  bool in_slot_ : 1 = true;  ///< or not started: either way the flush is still to come
   bool paused_ : 1 = false;
   bool blocked_ : 1 = false;
   bool finished_ : 1 = false;
