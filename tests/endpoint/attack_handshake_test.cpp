@@ -144,8 +144,10 @@ TEST_F(AttackHandshake, Attack10UpgradeToH2cIsAPlainRequest) {
 }
 
 TEST_F(AttackHandshake, Attack11AbsoluteTargetPicksNoOtherBackend) {
-  std::string head = upgrade_head("http://169.254.169.254/");
-  expect_refused(head, 421);
+  expect_refused(upgrade_head("http://169.254.169.254/"), 400);  // not what Host says
+  std::string agreeing = upgrade_head("http://169.254.169.254/echo");
+  agreeing.replace(agreeing.find("Host: localhost"), 15, "Host: 169.254.169.254");
+  expect_refused(agreeing, 421);
   expect_refused(upgrade_head("http://localhost/nowhere"), 404);
 }
 
