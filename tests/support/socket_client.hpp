@@ -44,6 +44,8 @@ inline constexpr std::string_view sample_accept = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 class SocketClient {
  public:
   SocketClient() = default;
+  /// Takes over a socket, connected or not.
+  explicit SocketClient(int fd) : fd_(fd) {}
   /// `receive_bytes`: SO_RCVBUF, set before connecting; 0 leaves it.
   [[nodiscard]] static SocketClient tcp(unsigned port, std::string_view source = "127.0.0.1",
                                         int receive_bytes = 0);
@@ -77,6 +79,8 @@ class SocketClient {
 
   /// Sends a sound opening handshake and reads the answer's head.
   std::string upgrade(std::string_view target, std::string_view extra = {});
+  /// Gives the memory of what was read and not asked for back.
+  void forget_input() { std::string().swap(input_); }
   bool send_frame(unsigned opcode, std::string_view payload, FrameShape shape = {});
   /// The next frame; nothing at EOF or the deadline.
   std::optional<WireFrame> read_frame();
@@ -88,7 +92,6 @@ class SocketClient {
   int deadline_ms = 10'000;
 
  private:
-  explicit SocketClient(int fd) : fd_(fd) {}
   [[nodiscard]] bool fill();  // reads some more into input_; false at the end or the deadline
 
   int fd_ = -1;
