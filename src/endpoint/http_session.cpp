@@ -22,6 +22,11 @@ std::string joined(const http::Headers& headers, std::string_view name) {
   return list;
 }
 
+std::string_view host_name(std::string_view host) noexcept {
+  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
+  return host.substr(0, host.find(':'));
+}
+
 }  // namespace
 
 /// What the session knows about the request under way.
@@ -98,6 +103,14 @@ void HttpSession::handle_request(Bytes body) {
   const Decision host = core.hosts.check(client.host);
   if (!host.is_allowed()) return refuse(host.status, host.reason);
 
+  // Attack 19: a certificate shown for one name is no leave to speak to another (RFC 9110 7.4). A trusted
+  // proxy names us in its handshake, and its client's host in the request.
+  const io::TlsInfo* tls = transport().tls();
+  if (tls != nullptr && !tls->server_name.empty() && !core.trusted.trusts(peer) &&
+      !http::equals_case_blind(tls->server_name, host_name(head.host()))) {
+    return refuse(421, "the TLS handshake was for another name");
+  }
+
   const http::TargetParts parts = http::split_target(head.path_and_query());
   // Attack 80: decoded once, matched after normalising.
   std::string scratch;
@@ -125,15 +138,6 @@ bool HttpSession::take_address_ticket(const ClientView& client) {
   address_ticket_ = std::move(*ticket);
   return true;
 }
-
-namespace {
-
-std::string_view host_name(std::string_view host) noexcept {
-  if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
-  return host.substr(0, host.find(':'));
-}
-
-}  // namespace
 
 void HttpSession::handle_upgrade(const Request& request) {
   const ServerCore& core = shard_->core();
