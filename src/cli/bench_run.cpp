@@ -256,6 +256,14 @@ void BenchRun::wait_for_replies() {
   for (const auto& line : lines_) {
     for (const Time due : line->under_way) result_.latency.add(end - due);
   }
+  // So does what fell due and could not even be sent.
+  if (plan_.rate > 0 && !is_stopped_) {
+    const Time over = start_ + result_.took;
+    for (Time due = this->due(scheduled_); due < over; due = this->due(++scheduled_)) {
+      result_.latency.add(end - due);
+      ++result_.unanswered;
+    }
+  }
   is_measuring_ = false;
 }
 

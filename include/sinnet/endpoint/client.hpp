@@ -62,10 +62,10 @@ struct OpenFailure {
   /// NotFound, Refused, Unreachable, TimedOut, TlsFailed: as far as it came. PermissionDenied for the
   /// statuses 401, 403 and 407, Refused for any other that is not 101, ProtocolError for a 101 that breaks
   /// RFC 6455 4.1 or for what is no HTTP. One line.
-  Error error;
-  int status = 0;                    ///< of the HTTP answer; 0 if none came
-  std::string body;                  ///< the beginning of its body, at most 1 KiB, as sent
-  std::optional<Duration> retry_in;  ///< the next attempt follows then; without it this was the last word
+  Error error{};
+  int status = 0;                      ///< of the HTTP answer; 0 if none came
+  std::string body{};                  ///< the beginning of its body, at most 1 KiB, as sent
+  std::optional<Duration> retry_in{};  ///< the next attempt follows then; without it this was the last word
 };
 
 struct ClientCore;
@@ -199,5 +199,7 @@ namespace sinnet {
 using endpoint::Client;
 using endpoint::ClientOptions;
 using endpoint::connect;
+using endpoint::Connection;
+using endpoint::Message;
 using endpoint::WebSocket;
 }  // namespace sinnet

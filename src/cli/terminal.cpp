@@ -1,0 +1,89 @@
+#include "cli/terminal.hpp"
+
+#include <editline/readline.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+namespace sinnet::cli {
+namespace {
+
+constexpr int history_lines_max = 1000;
+constexpr std::string_view erase_line = "\r\x1b[K";
+
+class EditedTerminal final : public Terminal, private io::Watcher {
+ public:
+  EditedTerminal(io::Loop& loop, std::string prompt, LineCallback handle_line,
+                 std::function<void()> handle_end)
+      : loop_(loop),
+        prompt_(std::move(prompt)),
+        handle_line_(std::move(handle_line)),
+        handle_end_(std::move(handle_end)) {}
+  ~EditedTerminal() override {
+    if (is_watched_) loop_.unwatch(STDIN_FILENO, *this);
+    rl_callback_handler_remove();
+    std::fwrite(erase_line.data(), 1, erase_line.size(), stdout);
+    std::fflush(stdout);
+    current = nullptr;
+  }
+
+  bool start() {
+    current = this;
+    using_history();
+    stifle_history(history_lines_max);
+    is_watched_ = loop_.watch(STDIN_FILENO, EPOLLIN, *this).has_value();
+    rl_callback_handler_install(prompt_.c_str(), &EditedTerminal::take_line);
+    return is_watched_;
+  }
+
+  void print(std::string_view lines) override {
+    std::fwrite(erase_line.data(), 1, erase_line.size(), stdout);
+    std::fwrite(lines.data(), 1, lines.size(), stdout);
+    std::fflush(stdout);
+    if (is_editing_) rl_forced_update_display();
+  }
+
+ private:
+  static void take_line(char* line) {
+    const std::unique_ptr<char, void (*)(void*)> owned(line, &std::free);
+    if (current != nullptr) current->handle(line);
+  }
+  void handle(const char* line) {
+    if (line == nullptr) {
+      is_editing_ = false;
+      return handle_end_();
+    }
+    if (*line != '\0') add_history(line);
+    handle_line_(line);
+  }
+  void handle_events(std::uint32_t events) override {
+    if ((events & EPOLLIN) != 0) return rl_callback_read_char();
+    loop_.unwatch(STDIN_FILENO, *this);  // the terminal is gone
+    is_watched_ = is_editing_ = false;
+    handle_end_();
+  }
+
+  static inline EditedTerminal* current = nullptr;  // libedit's callback carries nothing of ours
+
+  io::Loop& loop_;
+  const std::string prompt_;
+  LineCallback handle_line_;
+  std::function<void()> handle_end_;
+  bool is_watched_ = false;
+  bool is_editing_ = true;
+};
+
+}  // namespace
+
+std::unique_ptr<Terminal> Terminal::open(io::Loop& loop, std::string prompt, LineCallback handle_line,
+                                         std::function<void()> handle_end) {
+  auto terminal = std::make_unique<EditedTerminal>(loop, std::move(prompt), std::move(handle_line),
+                                                   std::move(handle_end));
+  if (!terminal->start()) return nullptr;
+  return terminal;
+}
+
+}  // namespace sinnet::cli
