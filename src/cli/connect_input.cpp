@@ -124,10 +124,10 @@ Result<std::unique_ptr<ExecChild>> ExecChild::start(io::Loop& loop, const std::s
   self->out_fd_ = out[0];
   if (failed != 0) return std::unexpected(Error::from_errno(failed, "sh"));
   ::fcntl(self->in_fd_, F_SETFL, O_NONBLOCK);
-  auto watcher = io::ChildWatcher::create(
-      loop, self->child_, [child = self.get()](io::ChildExit how) {
- child->child_ = -1;
- child->callbacks_.exit(how); });
+  auto watcher = io::ChildWatcher::create(loop, self->child_, [child = self.get()](io::ChildExit how) {
+    child->child_ = -1;
+    child->callbacks_.exit(how);
+  });
   if (!watcher) return std::unexpected(watcher.error());
   self->watcher_ = std::move(*watcher);
   self->output_ = std::make_unique<InputSource>(

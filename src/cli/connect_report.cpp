@@ -88,8 +88,8 @@ std::string hex_dump(Bytes bytes) {
 
 void Report::opened(const endpoint::Connection& connection, std::string_view who) {
   if (options_.json) {
-    data_(fmt::format("{{\"ev\":\"open\",\"peer\":{},\"protocol\":{},\"compression\":{}}}\n", json_string(who),
-                      json_string(connection.protocol()), connection.uses_compression()));
+    data_(fmt::format("{{\"ev\":\"open\",\"peer\":{},\"protocol\":{},\"compression\":{}}}\n",
+                      json_string(who), json_string(connection.protocol()), connection.uses_compression()));
     return;
   }
   std::string line = fmt::format("connected to {}", who);
@@ -102,8 +102,8 @@ void Report::opened(const endpoint::Connection& connection, std::string_view who
 void Report::received(const endpoint::Message& message) {
   const bool is_text = message.kind == ws::MessageKind::Text;
   if (options_.json) {
-    const std::string value = is_text ? json_string(message.text())
-                                      : fmt::format("\"{}\"", base64_encode(message.payload));
+    const std::string value =
+        is_text ? json_string(message.text()) : fmt::format("\"{}\"", base64_encode(message.payload));
     data_(fmt::format("{{\"ev\":\"message\",\"{}\":{}}}\n", is_text ? "data" : "data_b64", value));
   } else if (is_text) {
     data_((options_.terminal ? visible(message.text()) : std::string(message.text())) + "\n");
@@ -141,11 +141,10 @@ void Report::failed(const endpoint::OpenFailure& failure) {
 }
 
 void Report::frame(std::string_view direction, const ws::FrameHeader& header) {
-  std::string line =
-      fmt::format("{} FIN={} RSV={}{}{} opcode={:X} {} mask={} length={}", direction, header.fin ? 1 : 0,
-                  header.rsv1 ? 1 : 0, header.rsv2 ? 1 : 0, header.rsv3 ? 1 : 0,
-                  static_cast<unsigned>(header.opcode), name_of(header.opcode), header.masked ? 1 : 0,
-                  header.payload_bytes);
+  std::string line = fmt::format("{} FIN={} RSV={}{}{} opcode={:X} {} mask={} length={}", direction,
+                                 header.fin ? 1 : 0, header.rsv1 ? 1 : 0, header.rsv2 ? 1 : 0,
+                                 header.rsv3 ? 1 : 0, static_cast<unsigned>(header.opcode),
+                                 name_of(header.opcode), header.masked ? 1 : 0, header.payload_bytes);
   talk_(line);
 }
 
@@ -182,7 +181,8 @@ std::string write_out(std::string_view format, const WriteOutValues& values) {
   while (!format.empty()) {
     if (format.starts_with("%{")) {
       const std::size_t end = format.find('}');
-      if (const auto value = end == format.npos ? std::nullopt : value_of(format.substr(2, end - 2), values)) {
+      if (const auto value =
+              end == format.npos ? std::nullopt : value_of(format.substr(2, end - 2), values)) {
         out += *value;
         format.remove_prefix(end + 1);
         continue;

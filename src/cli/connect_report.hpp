@@ -1,6 +1,6 @@
 #pragma once
-/// What a conversation shows: messages as lines, JSON events or hex dumps, frames, and the values of -w. Decides
-/// no destination: texts go to the sinks it was given.
+/// What a conversation shows: messages as lines, JSON events or hex dumps, frames, and the values of -w.
+/// Decides no destination: texts go to the sinks it was given.
 
 #include <functional>
 #include <string>
@@ -41,8 +41,8 @@ class Report final : public ws::FrameTrace {
   Sink talk_;
 };
 
-/// A JSON string with its quotes. `text` is valid UTF-8, or comes from a server's head: bytes that are not are
-/// replaced.
+/// A JSON string with its quotes. `text` is valid UTF-8, or comes from a server's head: bytes that are not
+/// are replaced.
 [[nodiscard]] std::string json_string(std::string_view text);
 /// As `hexdump -C`.
 [[nodiscard]] std::string hex_dump(Bytes bytes);
@@ -63,8 +63,8 @@ struct WriteOutValues {
   std::uint64_t messages_sent = 0;
 };
 
-/// `%{name}` and `\n`, `\t`, `\\` filled in, as curl does: times in seconds with six decimals, `%%` for `%`. A
-/// name nobody knows stays as it is.
+/// `%{name}` and `\n`, `\t`, `\\` filled in, as curl does: times in seconds with six decimals, `%%` for `%`.
+/// A name nobody knows stays as it is.
 [[nodiscard]] std::string write_out(std::string_view format, const WriteOutValues& values);
 
 }  // namespace sinnet::cli

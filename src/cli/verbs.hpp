@@ -10,6 +10,8 @@ namespace sinnet::cli {
 extern const Verb verb_serve;
 extern const Verb verb_init;
 extern const Verb verb_check;
+extern const Verb verb_connect;
+extern const Verb verb_listen;
 extern const Verb verb_bench;
 extern const Verb verb_conformance;
 

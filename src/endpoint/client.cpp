@@ -21,6 +21,15 @@ bool may_change(const OpenFailure& failure) noexcept {
   return !is_client_error || failure.status == 408 || failure.status == 425 || failure.status == 429;
 }
 
+/// Reads the issuers once, when they are needed: the system's hundreds take longer than a whole opening.
+Result<> load_tls(ClientCore& core) {
+  if (core.tls != nullptr) return {};
+  auto tls = io::TlsClientContext::create(core.options.tls);
+  if (!tls) return std::unexpected(tls.error());
+  core.tls = std::move(*tls);
+  return {};
+}
+
 class Session final : public ClientSession, private ClientConnectionOwner, private io::Timer {
  public:
   Session(std::shared_ptr<ClientCore> core, ClientTarget target, ws::UpgradeOptions upgrade,
@@ -145,9 +154,10 @@ Result<std::unique_ptr<Client>> Client::create(io::Loop& loop, ClientOptions opt
   auto resolver = io::Resolver::create(loop);
   if (!resolver) return std::unexpected(resolver.error());
   core->resolver = std::move(*resolver);
-  auto tls = io::TlsClientContext::create(core->options.tls);
-  if (!tls) return std::unexpected(tls.error());
-  core->tls = std::move(*tls);
+  const io::TlsClientOptions& tls = core->options.tls;
+  if (!tls.ca_file.empty() || !tls.certificate.certificate_file.empty()) {
+    if (const Result<> loaded = load_tls(*core); !loaded) return std::unexpected(loaded.error());
+  }
   return std::unique_ptr<Client>(new Client(std::move(core)));
 }
 
@@ -157,6 +167,9 @@ Result<std::unique_ptr<ClientSession>> Client::connect(std::string_view url, std
                                                        Failed failed) {
   Result<ClientTarget> target = parse_client_url(url);
   if (!target) return std::unexpected(target.error());
+  if (target->is_secure) {
+    if (const Result<> loaded = load_tls(*core_); !loaded) return std::unexpected(loaded.error());
+  }
   const ClientOptions& options = core_->options;
   ws::UpgradeOptions upgrade{.host = target->host_header,
                              .target = target->target,

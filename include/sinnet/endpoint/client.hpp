@@ -77,7 +77,8 @@ class Client {
  public:
   using Failed = std::function<void(const OpenFailure&)>;
 
-  /// Reads the TLS files and resolv.conf. InvalidArgument for a proxy that cannot be read.
+  /// Reads resolv.conf and the TLS files that are named; the system's issuers are read (blocking) with the
+  /// first wss. InvalidArgument for a proxy that cannot be read, and what TlsClientContext::create() answers.
   [[nodiscard]] static Result<std::unique_ptr<Client>> create(io::Loop& loop, ClientOptions options = {});
   ~Client();
   Client(const Client&) = delete;
