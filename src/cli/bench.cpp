@@ -136,7 +136,8 @@ std::string json_of(const Histogram& histogram) {
 /// The URL is a checked one: no quote, backslash or control character can stand in it.
 std::string json_of(const BenchPlan& plan, const BenchResult& result, std::string_view name) {
   return fmt::format(
-      R"({{"mode":"{}","url":"{}","connections":{},"depth":{},"size_bytes":{},"rate":{},"opened":{},"lost":{},)"
+      R"({{"mode":"{}","url":"{}","connections":{},"depth":{},"size_bytes":{},"rate":{},)"
+      R"("opened":{},"lost":{},)"
       R"("sent":{},"received":{},"wrong":{},"unanswered":{},"opening_took_ns":{},"took_ns":{},)"
       R"("messages_per_second":{:.1f},"latency_ns":{},"opening_ns":{}}})"
       "\n",

@@ -22,7 +22,7 @@ constexpr std::uint64_t message_bytes_max = 128 * 1024 * 1024;
 std::span<const Option> options() {
   static const std::vector<Option> all = with_client_options({
       {"--case", "N", "this case only", true},
-      {"--no-deflate", "", "offer no compression (sections 12 and 13 are then not implemented)"},
+      {"--no-deflate", "", "offer no compression (the server then skips sections 12 and 13)"},
   });
   return all;
 }

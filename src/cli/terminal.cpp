@@ -52,12 +52,18 @@ class EditedTerminal final : public Terminal, private io::Watcher {
     if (current != nullptr) current->handle(line);
   }
   void handle(const char* line) {
+    is_editing_ = false;  // libedit left its mode for this call
     if (line == nullptr) {
-      is_editing_ = false;
+      loop_.unwatch(STDIN_FILENO, *this);
+      is_watched_ = false;
       return handle_end_();
     }
     if (*line != '\0') add_history(line);
     handle_line_(line);
+    // libedit, unlike readline, does not come back to it by itself: the next read would block for a whole
+    // line.
+    rl_callback_handler_install(prompt_.c_str(), &EditedTerminal::take_line);
+    is_editing_ = true;
   }
   void handle_events(std::uint32_t events) override {
     if ((events & EPOLLIN) != 0) return rl_callback_read_char();

@@ -114,8 +114,12 @@ std::string ClientOpening::where() const {
 
 void ClientOpening::handle_connected(Result<std::unique_ptr<io::Transport>> connected) {
   if (!connected) {
+    std::string message = std::move(connected.error().message);
+    // A numeric host is named twice, as the host and as its address.
+    const std::string twice = target_.authority + ": " + target_.authority + ": ";
+    if (message.starts_with(twice)) message.erase(0, twice.size() / 2);
     const std::string_view who = core_->proxy && !target_.unix_address ? "proxy " : "";
-    return give_up(connected.error().code, std::string(who) + connected.error().message);
+    return give_up(connected.error().code, std::string(who) + message);
   }
   transport_ = std::move(*connected);
   remote_ = transport_->peer_address();
