@@ -139,4 +139,33 @@ class Rig {
 
 using Told = std::vector<std::string>;
 
+/// A frame as its sender's role writes it, from its first byte and its plain payload (hex); written here
+/// byte by byte, so that the code under test is not asked. A server's frame is not masked; a client's carries
+/// the key of ConstantRandom.
+inline std::string frame_hex(Role sender, unsigned first_byte, std::string_view payload_hex) {
+  std::vector<std::byte> payload = test::bytes(payload_hex);
+  const std::size_t size = payload.size();
+  std::vector<std::byte> head{static_cast<std::byte>(first_byte)};
+  const unsigned mask_bit = sender == Role::Client ? 0x80U : 0U;
+  const std::size_t length_bytes = size < 126 ? 0 : size < 65536 ? 2 : 8;
+  head.push_back(static_cast<std::byte>(mask_bit | (length_bytes == 0   ? static_cast<unsigned>(size)
+                                                    : length_bytes == 2 ? 126U
+                                                                        : 127U)));
+  for (std::size_t i = length_bytes; i-- > 0;)
+    head.push_back(static_cast<std::byte>(size >> (8 * i) & 0xFFU));
+  if (sender == Role::Client) {
+    constexpr auto key = test::ConstantRandom::key;
+    head.insert(head.end(), key.begin(), key.end());
+    for (std::size_t i = 0; i < size; ++i) payload[i] ^= key[i % 4];
+  }
+  return test::hex(head) + test::hex(payload);
+}
+
+inline Role other(Role role) { return role == Role::Server ? Role::Client : Role::Server; }
+
+/// The Close frame that `role` sends for a broken rule.
+inline std::string refusal(Role role, std::string_view code_hex, std::string_view reason) {
+  return frame_hex(role, 0x88, std::string{code_hex} + test::hex(as_bytes(reason)));
+}
+
 }  // namespace sinnet::ws
