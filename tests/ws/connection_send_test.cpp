@@ -108,8 +108,7 @@ TEST(ConnectionSend, FrozenBytesStayTheSameWhateverIsSent) {
 TEST(ConnectionSend, Attack36PongsComeInOrderAndAreCoalescedWhenThePeerDoesNotRead) {
   Rig server(Role::Server);
   std::string pings;
-  for (int i = 0; i < 3000; ++i)
-    pings += "8982 00000000 " + test::hex(std::array{std::byte(i / 256), std::byte(i % 256)});
+  for (int i = 0; i < 3000; ++i) pings += "8982 00000000 " + number(i);
   const std::vector<std::byte> input = test::bytes(pings);
   Bytes view = input;
   while (!view.empty()) {
@@ -120,8 +119,7 @@ TEST(ConnectionSend, Attack36PongsComeInOrderAndAreCoalescedWhenThePeerDoesNotRe
   }
   EXPECT_EQ(server.told().size(), 3000U);
   std::string expected;
-  for (int i = 0; i < 1024; ++i)
-    expected += "8a02" + test::hex(std::array{std::byte(i / 256), std::byte(i % 256)});
+  for (int i = 0; i < 1024; ++i) expected += "8a02" + number(i);
   EXPECT_EQ(server.take(), expected + "8a020bb7") << "the first 4096 bytes of pongs, then the newest";
   server.give("8982 00000000 0007");
   EXPECT_EQ(server.take(), "8a020007");
