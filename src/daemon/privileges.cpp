@@ -31,7 +31,8 @@ Result<> become_user(std::string_view user) {
   const bool is_already = getuid() == entry.pw_uid && geteuid() == entry.pw_uid;
   if (!is_already) {
     // The order matters: without the uid's rights neither groups nor gid could be changed any more.
-    if (initgroups(name.c_str(), entry.pw_gid) != 0 || setgid(entry.pw_gid) != 0 || setuid(entry.pw_uid) != 0) {
+    if (initgroups(name.c_str(), entry.pw_gid) != 0 || setgid(entry.pw_gid) != 0 ||
+        setuid(entry.pw_uid) != 0) {
       return std::unexpected(Error::from_errno(errno, "server.user: becoming " + name));
     }
     if (setuid(0) == 0 && entry.pw_uid != 0) {
@@ -53,7 +54,9 @@ std::uint64_t raise_descriptor_limit(std::uint64_t connections) {
     (void)setrlimit(RLIMIT_NOFILE, &limit);
     (void)getrlimit(RLIMIT_NOFILE, &limit);
   }
-  return limit.rlim_cur > other_descriptors ? std::min<std::uint64_t>(connections, limit.rlim_cur - other_descriptors) : 0;
+  return limit.rlim_cur > other_descriptors
+             ? std::min<std::uint64_t>(connections, limit.rlim_cur - other_descriptors)
+             : 0;
 }
 
 }  // namespace sinnet::daemon

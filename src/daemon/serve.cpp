@@ -31,7 +31,8 @@ class ServerLog final : public endpoint::ServerObserver {
                   .target = record.target,
                   .status = static_cast<std::uint16_t>(record.status)});
     if (!record.reason.empty()) {
-      log_->info("request refused", {{"ip", record.peer_host}, {"status", record.status}, {"reason", record.reason}});
+      log_->info("request refused",
+                 {{"ip", record.peer_host}, {"status", record.status}, {"reason", record.reason}});
     }
   }
   void websocket_closed(std::string_view peer_host, const endpoint::CloseInfo& info) override {
@@ -47,7 +48,8 @@ class ServerLog final : public endpoint::ServerObserver {
   Log* log_;
 };
 
-endpoint::ServerOptions server_options(const Config& config, std::shared_ptr<endpoint::ServerObserver> observer) {
+endpoint::ServerOptions server_options(const Config& config,
+                                       std::shared_ptr<endpoint::ServerObserver> observer) {
   endpoint::ServerOptions options;
   options.shards = static_cast<unsigned>(config.server.shards);
   options.limits = {.connections = config.limits.connections,
@@ -123,14 +125,14 @@ struct Program {
 Result<> Program::make_tls() {
   const TlsConfig& files = config->server.tls;
   if (files.cert.empty()) return {};
-  auto made = io::TlsServerContext::create({.certificate = {.certificate_file = files.cert, .key_file = files.key},
-                                            .client_ca_file = files.client_ca,
-                                            .alpn = {"http/1.1"}});
+  auto made =
+      io::TlsServerContext::create({.certificate = {.certificate_file = files.cert, .key_file = files.key},
+                                    .client_ca_file = files.client_ca,
+                                    .alpn = {"http/1.1"}});
   if (!made) return std::unexpected(made.error());
   tls = std::move(*made);
-  auto watcher = io::FileWatcher::create(*loop, {files.cert, files.key}, [this](const std::string&) {
-    reload_certificate();
-  });
+  auto watcher = io::FileWatcher::create(*loop, {files.cert, files.key},
+                                         [this](const std::string&) { reload_certificate(); });
   if (!watcher) return std::unexpected(watcher.error());
   certificate_watcher = std::move(*watcher);
   return {};
@@ -145,7 +147,8 @@ void Program::reload_certificate() {
 
 Result<> Program::listen() {
   for (const ListenAddress& listen : config->server.listen) {
-    endpoint::ListenerOptions options{.tls = listen.tls ? tls : nullptr, .proxy_protocol = listen.proxy, .socket = {}};
+    endpoint::ListenerOptions options{
+        .tls = listen.tls ? tls : nullptr, .proxy_protocol = listen.proxy, .socket = {}};
     const Result<io::SocketAddress> bound = server->listen(listen.address, std::move(options));
     if (!bound) return std::unexpected(bound.error());
     log.info("listening", {{"address", bound->to_string()}, {"url", url_of(listen, *bound)}});

@@ -76,8 +76,8 @@ class Router {
  public:
   /// The route of exactly this host and pattern, made if there is none.
   [[nodiscard]] Route& at(std::string_view host, const PathPattern& pattern);
-  /// The most specific route; null if there is none. Whether it speaks what is asked for is the caller's to see: a
-  /// less specific route never steps in for it.
+  /// The most specific route; null if there is none. Whether it speaks what is asked for is the caller's to
+  /// see: a less specific route never steps in for it.
   [[nodiscard]] RouteMatch find(std::string_view host, std::string_view path) const;
 
  private:

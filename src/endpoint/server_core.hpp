@@ -46,7 +46,7 @@ struct ServerCore {
   std::vector<ListenPoint> listen_points;
   std::vector<std::unique_ptr<Shard>> shards;
   std::vector<std::jthread> threads;  ///< guarded by `joining` once they run
-  std::uint64_t channel_key = 0;  ///< keys the hash that spreads channels: their names come from peers
+  std::uint64_t channel_key = 0;      ///< keys the hash that spreads channels: their names come from peers
 
   std::atomic<std::size_t> connections = 0;
   AddressCounter connections_per_ip;
@@ -54,9 +54,9 @@ struct ServerCore {
 
   std::mutex joining;  ///< taken by whoever waits for the threads, never on one of them
   std::mutex mutex;
-  std::size_t shards_running = 0;  ///< guarded by `mutex`
+  std::size_t shards_running = 0;           ///< guarded by `mutex`
   std::move_only_function<void()> drained;  ///< guarded by `mutex`; called when the last shard is done
-  bool is_started = false;         ///< guarded by `mutex`
+  bool is_started = false;                  ///< guarded by `mutex`
 };
 
 }  // namespace sinnet::endpoint

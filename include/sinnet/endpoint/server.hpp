@@ -153,9 +153,9 @@ class Server {
   Result<> start();
   /// start(), then waits until stop() or drain() is complete.
   Result<> run();
-  /// Stops accepting, closes WebSockets with 1001 and other connections when they are idle, and stops when all
-  /// are gone or the time is up. A second call with less time shortens it. `done`, if given with the first call,
-  /// runs on a shard's thread once every shard has stopped.
+  /// Stops accepting, closes WebSockets with 1001 and other connections when they are idle, and stops when
+  /// all are gone or the time is up. A second call with less time shortens it. `done`, if given with the
+  /// first call, runs on a shard's thread once every shard has stopped.
   void drain(Duration timeout, std::move_only_function<void()> done = nullptr);
   /// Ends everything now. Waits for the threads, unless called on one of them.
   void stop();

@@ -44,8 +44,8 @@ struct ListenOptions {
 /// Out of descriptors, it closes a reserved one, accepts, closes the connection at once (so that the peer
 /// need not wait for nothing) and then pauses; so it neither spins nor leaves the backlog to rot.
 ///
-/// Thread rule: open, adopt and share anywhere; from start() on, the loop's thread. It must not outlive that loop, unless
-/// stopped before.
+/// Thread rule: open, adopt and share anywhere; from start() on, the loop's thread. It must not outlive that
+/// loop, unless stopped before.
 class Listener : public Destroyable {
  public:
   /// Binds and listens. AddressInUse names the address; so does it when another process listens there with

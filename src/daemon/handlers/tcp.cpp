@@ -35,8 +35,9 @@ class Bridge final : public io::ReadyHandler, public io::Task {
     auto resolver = io::Resolver::create(loop);
     if (!resolver) return connection_->refuse(502, {}, "no name can be resolved here\n");
     resolver_ = std::move(*resolver);
-    pending_ = io::connect_host(loop, *resolver_, target.host, target.port.value_or(0), loop.now() + connect_timeout,
-                                [this](auto result) { handle_connected(std::move(result)); });
+    pending_ =
+        io::connect_host(loop, *resolver_, target.host, target.port.value_or(0), loop.now() + connect_timeout,
+                         [this](auto result) { handle_connected(std::move(result)); });
   }
 
   void connect(const io::SocketAddress& address) {
@@ -51,7 +52,8 @@ class Bridge final : public io::ReadyHandler, public io::Task {
     if (waiting_.empty()) {
       const Slice slice{payload.data(), payload.size()};
       const io::IoResult result = target_->write({&slice, 1});
-      if (result.status == io::IoStatus::Error) return end(ws::CloseCode::InternalError, "the target is gone");
+      if (result.status == io::IoStatus::Error)
+        return end(ws::CloseCode::InternalError, "the target is gone");
       payload = payload.subspan(result.bytes);
     }
     if (payload.empty()) return;
@@ -71,7 +73,8 @@ class Bridge final : public io::ReadyHandler, public io::Task {
  private:
   void handle_connected(Result<std::unique_ptr<io::Transport>> result) {
     if (!result) {
-      connection_->refuse(result.error().code == ErrorCode::TimedOut ? 504 : 502, {}, "the target cannot be reached\n");
+      connection_->refuse(result.error().code == ErrorCode::TimedOut ? 504 : 502, {},
+                          "the target cannot be reached\n");
       return;  // this is destroyed at the end of the turn, with the connection
     }
     target_ = std::move(*result);
@@ -90,7 +93,8 @@ class Bridge final : public io::ReadyHandler, public io::Task {
     const Slice slice{rest.data(), rest.size()};
     if (!rest.empty()) {
       const io::IoResult result = target_->write({&slice, 1});
-      if (result.status == io::IoStatus::Error) return end(ws::CloseCode::InternalError, "the target is gone");
+      if (result.status == io::IoStatus::Error)
+        return end(ws::CloseCode::InternalError, "the target is gone");
       taken_ += result.bytes;
     }
     if (taken_ == waiting_.size()) {
@@ -114,7 +118,8 @@ class Bridge final : public io::ReadyHandler, public io::Task {
     if (!waiting || *waiting >= waiting_bytes_max) {
       reads_target_ = false;
       update_wants();
-      if (waiting) connection_->loop().flush_later(*this);  // it may drain before drained() has a reason to be called
+      if (waiting)
+        connection_->loop().flush_later(*this);  // it may drain before drained() has a reason to be called
     }
   }
 
@@ -154,7 +159,8 @@ class TcpHandler final : public endpoint::Handler {
     Bridge& started = *bridge;
     connection.set_context(std::move(bridge));
     connection.answer_later(connect_timeout * 2);
-    if (const Result<io::SocketAddress> address = io::SocketAddress::parse(target_)) return started.connect(*address);
+    if (const Result<io::SocketAddress> address = io::SocketAddress::parse(target_))
+      return started.connect(*address);
     const Result<http::Authority> authority = http::parse_authority(target_);
     if (!authority) return connection.refuse(502, {}, "the target's address cannot be read\n");
     started.connect(*authority);
