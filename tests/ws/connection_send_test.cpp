@@ -9,6 +9,9 @@ namespace {
 
 constexpr std::array both_roles{Role::Server, Role::Client};
 
+/// Two bytes that tell frames apart.
+std::string number(int i) { return test::hex(std::array{std::byte(i / 256), std::byte(i % 256)}); }
+
 SendResult send_text(Rig& rig, std::string_view text) {
   return rig.machine.send(MessageKind::Text, as_bytes(text), rig.now);
 }
