@@ -91,6 +91,8 @@ class Connection {
   /// The peer will send nothing more (EOF), or the transport is lost. Input not decoded yet is dropped.
   void receive_eof(Time now);
   /// Decodes up to the next event. Nothing: all input is used, or the connection is over.
+  /// Its work is bounded by the bytes lent (a hostile deflate stream of empty blocks goes through at some
+  /// 48 MiB/s) and by what a message may inflate to, so the reader's budget per turn is the budget here too.
   [[nodiscard]] std::optional<Event> poll_event();
   /// Whether poll_event() has something to answer before new input comes.
   [[nodiscard]] bool has_event() const noexcept {
