@@ -123,8 +123,8 @@ TEST_F(AttackFrames, Attack29BadUtf8Is1007AtTheFirstBadByte) {
 }
 
 TEST(AttackFramesBehindClose, Attack30WhatComesBehindACloseIsIgnored) {
-  LiveServer live;
   Reports reports;
+  LiveServer live;
   ASSERT_TRUE(
       live.server.route("/x", {.open = {},
                                .message = [&](Connection&, const Message&) { reports.add("message"); },
@@ -237,8 +237,8 @@ TEST(AttackSlowReader, Attack37WhoNeverReadsABroadcastIsClosedAndNobodyElse) {
   ServerOptions options;
   options.limits.send_queue_bytes = 256 * 1024;
   options.websocket.close_timeout = 150ms;
-  LiveServer live(options);
   Reports ends;
+  LiveServer live(options);
   ASSERT_TRUE(live.server.route("/all", {.open = [](Connection& connection) { connection.join("all"); },
                                          .message = {},
                                          .drained = {},

@@ -254,8 +254,8 @@ TEST(AttackSlowHandshake, Attack14UnfinishedHandshakesOfOneAddressAreLimited) {
 }
 
 TEST(AttackResponse, Attack13LineBreaksInAnApplicationsHeadersAreRefused) {
-  LiveServer live;
   Reports reports;
+  LiveServer live;
   ASSERT_TRUE(live.server.route("/split", {.open = [&](endpoint::Connection& connection) {
                                   const http::Field bad{"X-A", "b\r\nSet-Cookie: c=d"};
                                   const auto accepted =

@@ -131,6 +131,7 @@ TEST_F(ServerEnds, PauseHoldsTheClientBackAndResumeLetsItGoOn) {
   EXPECT_TRUE(live.serves_others());
   live.server.post(id, [](Connection& connection) { connection.resume(); });
   EXPECT_GE(messages.wait(sent / frame.size()).size(), sent / frame.size());
+  live.server.stop();
 }
 
 TEST_F(ServerEnds, PauseInsideAMessageStopsTheNextOne) {
@@ -149,6 +150,7 @@ TEST_F(ServerEnds, PauseInsideAMessageStopsTheNextOne) {
   EXPECT_EQ(messages.now(), std::vector<std::string>{"one"});
   live.server.post(id, [](Connection& connection) { connection.resume(); });
   EXPECT_EQ(messages.wait(2), (std::vector<std::string>{"one", "two"}));
+  live.server.stop();
 }
 
 TEST_F(ServerEnds, DrainedFollowsASendBeyondTheMark) {
@@ -167,6 +169,7 @@ TEST_F(ServerEnds, DrainedFollowsASendBeyondTheMark) {
   SocketClient client = live.open("/x");
   EXPECT_EQ(client.read_frame()->payload.size(), 8u * 1024 * 1024);
   EXPECT_EQ(drained.wait(1), std::vector<std::string>{"1"});
+  live.server.stop();
 }
 
 TEST(ServerLimits, TotalAndPerAddressAreKeptAndGivenBack) {

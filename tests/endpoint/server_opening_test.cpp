@@ -109,8 +109,8 @@ TEST(ServerOpening, SendsInsideOpenComeBeforeAnswersToEarlyFrames) {
 }
 
 TEST(ServerOpening, EarlyFramesWaitUntilOpenHasReturned) {
-  LiveServer live;
   Reports reports;
+  LiveServer live;
   ASSERT_TRUE(live.server.route(
       "/order", {.open =
                      [&](Connection& connection) {
@@ -129,8 +129,8 @@ TEST(ServerOpening, EarlyFramesWaitUntilOpenHasReturned) {
 }
 
 TEST(ServerOpening, RefusalCarriesStatusHeadersAndBody) {
-  LiveServer live;
   Reports reports;
+  LiveServer live;
   ASSERT_TRUE(
       live.server.route("/no", {.open =
                                     [&](Connection& connection) {
@@ -155,9 +155,9 @@ TEST(ServerOpening, RefusalCarriesStatusHeadersAndBody) {
 }
 
 TEST(ServerOpening, AnswerComesLater) {
-  LiveServer live;
   std::atomic<endpoint::ConnectionId> waiting{};
   Reports reports;
+  LiveServer live;
   ASSERT_TRUE(live.server.route(
       "/later",
       {.open =
@@ -189,8 +189,8 @@ TEST(ServerOpening, AnswerComesLater) {
 }
 
 TEST(ServerOpening, UnansweredOpeningIs503AndTheHandlerIsTold) {
-  LiveServer live;
   Reports reports;
+  LiveServer live;
   ASSERT_TRUE(
       live.server.route("/never", {.open = [](Connection& connection) { connection.answer_later(50ms); },
                                    .message = {},
@@ -207,8 +207,8 @@ TEST(ServerOpening, UnansweredOpeningIs503AndTheHandlerIsTold) {
 }
 
 TEST(ServerOpening, StopTellsAHandlerThatAskedForTime) {
-  LiveServer live;
   Reports reports;
+  LiveServer live;
   ASSERT_TRUE(
       live.server.route("/wait", {.open =
                                       [&](Connection& connection) {
@@ -228,8 +228,8 @@ TEST(ServerOpening, StopTellsAHandlerThatAskedForTime) {
 }
 
 TEST(ServerOpening, AbortInsideOpenAnswersNothing) {
-  LiveServer live;
   Reports reports;
+  LiveServer live;
   ASSERT_TRUE(
       live.server.route("/abort", {.open = [](Connection& connection) { connection.abort(); },
                                    .message = {},

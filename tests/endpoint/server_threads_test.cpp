@@ -85,9 +85,9 @@ TEST(ServerShards, PublisherMayBeLeftOutAndMembersLeave) {
 }
 
 TEST(ServerShards, PostsReachTheConnectionOnItsThreadOrNobody) {
-  LiveServer live(four_shards());
   std::mutex mutex;
   std::vector<endpoint::ConnectionId> ids;
+  LiveServer live(four_shards());
   ASSERT_TRUE(live.server.route("/x", {.open = [&](Connection& connection) {
                                   const std::lock_guard lock(mutex);
                                   ids.push_back(connection.id());
@@ -95,10 +95,14 @@ TEST(ServerShards, PostsReachTheConnectionOnItsThreadOrNobody) {
   live.start();
   std::vector<SocketClient> clients;
   for (int i = 0; i < 8; ++i) clients.push_back(live.open("/x"));
+  const std::vector<endpoint::ConnectionId> known = [&] {
+    const std::lock_guard lock(mutex);
+    return ids;
+  }();
   std::vector<std::jthread> posters;
   for (int t = 0; t < 2; ++t) {
     posters.emplace_back([&] {
-      for (const endpoint::ConnectionId id : ids) {
+      for (const endpoint::ConnectionId id : known) {
         live.server.post(id, [](Connection& connection) { connection.send_text("posted"); });
       }
     });
@@ -110,15 +114,15 @@ TEST(ServerShards, PostsReachTheConnectionOnItsThreadOrNobody) {
   }
   clients.clear();
   EXPECT_TRUE(comes_true([&] { return live.server.statistics().connections == 0; }));
-  for (const endpoint::ConnectionId id : ids) {
+  for (const endpoint::ConnectionId id : known) {
     live.server.post(id, [](Connection&) { ADD_FAILURE() << "the connection is gone"; });
   }
   EXPECT_TRUE(live.serves_others());
 }
 
 TEST(ServerDrain, IdleAndBusyConnectionsEndInOrder) {
-  LiveServer live(four_shards());
   Reports ends;
+  LiveServer live(four_shards());
   ASSERT_TRUE(live.server.route(
       "/x", {.open = {}, .message = {}, .drained = {}, .close = [&](Connection&, const CloseInfo& info) {
                ends.add(info.was_clean ? "clean" : "cut");
@@ -192,8 +196,8 @@ TEST(ServerStop, CalledOnAShardReturnsAtOnce) {
 }
 
 TEST(ServerStop, WithHandlersThatActInTheirLastCall) {
-  LiveServer live(four_shards());
   std::atomic<int> ends = 0;
+  LiveServer live(four_shards());
   ASSERT_TRUE(live.server.route("/x", {.open = [](Connection& connection) { connection.join("c"); },
                                        .message = {},
                                        .drained = {},
