@@ -122,16 +122,14 @@ class TlsClientContext {
 /// Blocked. Readiness is reported once it is done or has failed.
 ///
 /// - TLS failures are Error with EPROTO, the same on every later call; failure() has the reason for a log.
-/// Errors of `inner`
-///   pass through with their errno.
+///   Errors of `inner` pass through with their errno.
 /// - A write that ends short or Blocked has encrypted what follows already: the next write must begin with
-/// those same bytes,
-///   at least as many as were offered (more may follow). That is what a machine's output does anyway.
+///   those same bytes, at least as many as were offered (more may follow). That is what a machine's output
+///   does anyway.
 /// - Small slices of one write share records of up to 16 KiB; a long slice is encrypted from where it is.
 /// - shutdown_write() and close(Orderly) send close_notify (RFC 8446 6.1), as far as `inner` takes it.
 /// - The end of `inner` without close_notify is Eof like any other, and sets TlsInfo::truncated: who delimits
-/// a message by the
-///   end of the stream must look. During the handshake it is a failure.
+///   a message by the end of the stream must look. During the handshake it is a failure.
 /// - Renegotiation (TLS 1.2) is refused, compression and early data are off.
 ///
 /// Throws std::bad_alloc only.

@@ -58,12 +58,15 @@ enum class SendError : std::uint8_t {
 /// Answers how many bytes wait to be taken by the transport, this message included.
 using SendResult = std::expected<std::size_t, SendError>;
 
-/// State    | peer's Close        | close()        | broken rule | EOF    | deadline
-/// ---------|---------------------|----------------|-------------|--------|---------
-/// Open     | Closing, answered   | CloseSent      | Failing     | Ended  | ping; Ended if no sign of life
-/// follows CloseSent| Closing             | –              | Failing     | Ended  | Ended (close_timeout)
-/// Closing  | –                   | –              | –           | Ended  | Ended (close_timeout)
-/// Failing  | –                   | –              | –           | Ended  | Ended (close_timeout)
+/// How a connection goes on:
+///
+///   State     | peer's Close      | close()   | broken rule | EOF   | deadline
+///   ----------|-------------------|-----------|-------------|-------|----------------------------------
+///   Open      | Closing, answered | CloseSent | Failing     | Ended | ping; Ended if no sign of life
+///   CloseSent | Closing           | –         | Failing     | Ended | Ended (close_timeout)
+///   Closing   | –                 | –         | –           | Ended | Ended (close_timeout)
+///   Failing   | –                 | –         | –           | Ended | Ended (close_timeout)
+///
 /// A server in Closing ends when its output is taken (RFC 6455 7.1.1: the server closes first); a client
 /// waits for the EOF.
 enum class State : std::uint8_t { Open, CloseSent, Closing, Failing, Ended };
