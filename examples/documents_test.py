@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Every C++ block of README.md and docs/guide is a passage of an example, line for line; every link to a file
-leads somewhere; the README keeps its length.
+leads somewhere; the README names every public header and keeps its length.
 
     documents_test.py ROOT
 """
@@ -31,7 +31,11 @@ def faults(root):
         for link in LINK.findall(text):
             if not link.startswith("http") and not (path.parent / link).exists():
                 yield f"{name}: {link} does not exist"
-    lines = len((root / "README.md").read_text(encoding="utf-8").splitlines())
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    for header in sorted(root.glob("include/sinnet/**/*.h*")):
+        if f"{header.name}`" not in readme:
+            yield f"README.md: does not name {header.relative_to(root)}"
+    lines = len(readme.splitlines())
     if lines > README_LINES_MAX:
         yield f"README.md: {lines} lines, at most {README_LINES_MAX}"
 

@@ -39,7 +39,7 @@ void carry(ws::Connection& from, ws::Connection& to, Time now) {
       if (event->type == ws::EventType::Message) {
         std::printf("%s hears %.*s\n", is_server ? "server" : "client",
                     static_cast<int>(event->payload.size()), as_text(event->payload).data());
-        if (is_server) (void)to.send(event->kind, event->payload, now);  // lent bytes: no copy
+        if (is_server) (void)to.send(event->kind, event->payload, now);  // a long one is not copied
       } else if (event->type == ws::EventType::Closed) {
         std::printf("%s is closed with %u\n", is_server ? "server" : "client",
                     static_cast<unsigned>(event->code));
