@@ -99,9 +99,7 @@ class Client {
                                                                std::shared_ptr<Handler> handler,
                                                                Failed failed = {});
   [[nodiscard]] Result<std::unique_ptr<ClientSession>> connect(std::string_view url, Callbacks callbacks,
-                                                               Failed failed = {}) {
-    return connect(url, make_handler(std::move(callbacks)), std::move(failed));
-  }
+                                                               Failed failed = {});
 
   /// Totals over all sessions.
   [[nodiscard]] const ws::Statistics& statistics() const noexcept;
@@ -149,6 +147,12 @@ class ClientSession {
  protected:
   ClientSession() = default;
 };
+
+// Here, since an answer that holds a ClientSession needs to know how to destroy one.
+inline Result<std::unique_ptr<ClientSession>> Client::connect(std::string_view url, Callbacks callbacks,
+                                                              Failed failed) {
+  return connect(url, make_handler(std::move(callbacks)), std::move(failed));
+}
 
 /// A message of one's own.
 struct ReceivedMessage {
