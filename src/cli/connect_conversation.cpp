@@ -10,6 +10,7 @@
 namespace sinnet::cli {
 namespace {
 
+constexpr Duration child_end_wait = std::chrono::seconds(1);
 constexpr std::size_t child_waiting_bytes_max = 1024 * 1024;  // beyond it the peer is held back
 
 bool is_orderly(const endpoint::CloseInfo& info) noexcept {
@@ -101,11 +102,16 @@ void Conversation::begin_input(io::Loop& loop) {
 void Conversation::begin_exec(io::Loop& loop) {
   auto child = ExecChild::start(loop, options_.exec,
                                 {.line = [this](std::string_view line) { take_line(line); },
-                                 .end = [this] { hang_up(); },
+                                 .end =
+                                     [this] {
+                                       child_output_ended_ = true;
+                                       note_child_end();
+                                     },
                                  .exit =
                                      [this](io::ChildExit how) {
                                        if (how.status != 0 || how.signal != 0) exit_ = Exit::Failed;
-                                       hang_up();
+                                       child_exited_ = true;
+                                       note_child_end();
                                      },
                                  .drained =
                                      [this] {
@@ -119,6 +125,13 @@ void Conversation::begin_exec(io::Loop& loop) {
   complain(child.error().message);
   exit_ = Exit::Failed;
   hang_up();
+}
+
+/// The last line and the exit status come by different ways, in either order: both are waited for, though not
+/// for ever, since a program may close its output and live on, or leave it open in a child of its own.
+void Conversation::note_child_end() {
+  if (child_output_ended_ && child_exited_) return hang_up();
+  loop_->arm(*this, loop_->now() + child_end_wait);
 }
 
 void Conversation::take_piece(std::string_view piece) {

@@ -53,6 +53,7 @@ class Conversation final : public endpoint::Handler, private io::Timer {
  private:
   void begin_input(io::Loop& loop);
   void begin_exec(io::Loop& loop);
+  void note_child_end();
   void take_piece(std::string_view piece);
   void take_line(std::string_view line);
   void take_end();
@@ -74,6 +75,8 @@ class Conversation final : public endpoint::Handler, private io::Timer {
   std::string whole_;  ///< --binary: the input so far
   WriteOutValues counted_;
   bool input_ended_ = false;
+  bool child_output_ended_ = false;
+  bool child_exited_ = false;
   bool is_leaving_ = false;
   bool holds_peer_ = false;  ///< the program reads too slowly
   Exit exit_ = Exit::Done;

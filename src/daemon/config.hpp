@@ -55,7 +55,7 @@ struct ServerConfig {
 };
 
 /// What to do with a message from others when a connection's queue is full.
-enum class SlowConsumer : std::uint8_t { Close, DropOldest, DropNewest, Conflate };
+enum class SlowConsumer : std::uint8_t { Close };
 
 struct LimitsConfig {
   std::uint64_t connections = 0;

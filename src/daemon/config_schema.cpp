@@ -128,9 +128,8 @@ Section limits_section() {
            "from accepting a connection to the end of its request head")
       .add("send_queue", &LimitsConfig::send_queue_bytes_max, Size{4 * kib, 4 * gib}, "1MiB",
            "what waits behind the message being written; one permitted message always fits")
-      .add("slow_consumer", &LimitsConfig::slow_consumer,
-           Choice<SlowConsumer>{{"close", "drop_oldest", "drop_newest", "conflate"}}, "close",
-           "for messages from others when the queue is full: close | drop_oldest | drop_newest | conflate")
+      .add("slow_consumer", &LimitsConfig::slow_consumer, Choice<SlowConsumer>{{"close"}}, "close",
+           "for messages from others when the queue is full: close (with 1008)")
       .add("ping_interval", &LimitsConfig::ping_interval, Span{0s, day}, "25s", "\"0s\": no pings")
       .add("pong_timeout", &LimitsConfig::pong_timeout, Span{100ms, day}, "10s",
            "no answer to a ping for so long: gone")

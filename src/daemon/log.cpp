@@ -196,18 +196,13 @@ void Log::write(LogLevel level, std::string_view message, std::initializer_list<
 void Log::access(const AccessEntry& entry) {
   if (!sink_->logs_access) return;
   const std::string_view path = entry.target.substr(0, entry.target.find('?'));
-  const double seconds = std::chrono::duration<double>(entry.lasted).count();
-  const double rounded = std::round(seconds * 1000.0) / 1000.0;
   if (entry.conn.empty()) {
     write(LogLevel::Info, "request",
-          {{"ip", entry.ip},
-           {"method", entry.method},
-           {"path", path},
-           {"status", entry.status},
-           {"sent_bytes", entry.sent_bytes},
-           {"seconds", rounded}});
+          {{"ip", entry.ip}, {"method", entry.method}, {"path", path}, {"status", entry.status}});
     return;
   }
+  const double seconds = std::chrono::duration<double>(entry.lasted).count();
+  const double rounded = std::round(seconds * 1000.0) / 1000.0;
   write(LogLevel::Info, "connection",
         {{"conn", entry.conn},
          {"ip", entry.ip},

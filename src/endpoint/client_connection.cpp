@@ -76,11 +76,6 @@ std::size_t ClientConnection::room_bytes() const noexcept {
   return waiting < limit ? limit - waiting : 0;
 }
 
-void ClientConnection::resume() {
-  wants_pause_ = false;
-  Driver::resume();
-}
-
 bool ClientConnection::is_open() const noexcept {
   return !is_finished() && machine_.state() == ws::State::Open;
 }
@@ -104,7 +99,7 @@ bool ClientConnection::handle_event(const ws::Event& event) {
     case ws::EventType::Ping:
     case ws::EventType::Pong: break;
   }
-  return !wants_pause_;
+  return true;
 }
 
 void ClientConnection::tell_closed(const CloseInfo& info) {

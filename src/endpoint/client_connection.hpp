@@ -47,8 +47,8 @@ class ClientConnection final : public Connection, public io::Driver<ClientConnec
   ws::SendResult ping(Bytes payload) override;
   [[nodiscard]] std::size_t waiting_bytes() const noexcept override { return machine_.waiting_bytes(); }
   [[nodiscard]] std::size_t room_bytes() const noexcept override;
-  void pause() override { wants_pause_ = true; }
-  void resume() override;
+  void pause() override { Driver::pause(); }
+  void resume() override { Driver::resume(); }
   void close(ws::CloseCode code, std::string_view reason) override;
   void abort() override;
   [[nodiscard]] bool is_open() const noexcept override;
@@ -79,7 +79,6 @@ class ClientConnection final : public Connection, public io::Driver<ClientConnec
   ConnectionId id_;
   std::string protocol_;
   Buffer rest_;
-  bool wants_pause_ = false;
   bool told_closed_ = false;
   ws::Connection machine_;
 };

@@ -139,9 +139,9 @@ void Shard::end_all() {
 // ---- arrivals
 
 void Shard::arrived(int fd, const io::SocketAddress& peer, const ListenerOptions& listener) {
-  // The kernel spreads TCP connections over the shards' own sockets. A socket that all shards watch is
-  // another matter: epoll wakes whom it likes, so we spread those.
-  Shard& target = peer.is_ip() ? *this : core_->least_loaded();
+  // The kernel spreads connections over sockets that share an address. A socket that all shards watch (Unix,
+  // or inherited) is another matter: epoll wakes whom it likes, so we spread those.
+  Shard& target = listener.socket.shared ? *this : core_->least_loaded();
   if (&target == this) return enter(fd, peer, listener);
   target.load_.fetch_add(1, std::memory_order_relaxed);  // on its way: the next one must not go there too
   const bool posted =

@@ -94,11 +94,11 @@ bool equals_case_blind(std::string_view a, std::string_view b) noexcept {
   return true;
 }
 
-bool is_token(std::string_view text) noexcept { return !text.empty() && is_all(token_char, text); }
+bool is_token(std::string_view text) noexcept { return !text.empty() && is_all(TokenChar, text); }
 
 bool is_field_value(std::string_view text) noexcept {
   if (text.empty()) return true;
-  return !is_blank(text.front()) && !is_blank(text.back()) && is_all(value_char, text);
+  return !is_blank(text.front()) && !is_blank(text.back()) && is_all(ValueChar, text);
 }
 
 bool is_host(std::string_view text) noexcept {
@@ -111,7 +111,7 @@ bool is_host(std::string_view text) noexcept {
   } else {
     const std::size_t colon = text.find(':');
     const std::string_view name = text.substr(0, colon);
-    if (name.empty() || name.size() > name_bytes_max || !is_all(host_char, name)) return false;
+    if (name.empty() || name.size() > name_bytes_max || !is_all(HostChar, name)) return false;
     rest = text.substr(name.size());
   }
   return rest.empty() || (rest.front() == ':' && is_port(rest.substr(1)));

@@ -10,10 +10,10 @@
 namespace sinnet::http {
 
 enum CharClass : std::uint8_t {
-  token_char = 1,   // RFC 9110 5.6.2: tchar
-  value_char = 2,   // RFC 9110 5.5: field-vchar, SP, HTAB
-  target_char = 4,  // visible ASCII without '#': a fragment is never sent (RFC 9110 7.1)
-  host_char = 8,    // RFC 3986 3.2.2: unreserved; no sub-delims (a comma would look like a list), no escapes
+  TokenChar = 1,   // RFC 9110 5.6.2: tchar
+  ValueChar = 2,   // RFC 9110 5.5: field-vchar, SP, HTAB
+  TargetChar = 4,  // visible ASCII without '#': a fragment is never sent (RFC 9110 7.1)
+  HostChar = 8,    // RFC 3986 3.2.2: unreserved; no sub-delims (a comma would look like a list), no escapes
 };
 
 inline constexpr std::array<std::uint8_t, 256> char_classes = [] {
@@ -25,14 +25,14 @@ inline constexpr std::array<std::uint8_t, 256> char_classes = [] {
     }
   };
   constexpr std::string_view alphanumeric = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-  set(alphanumeric, token_char | host_char);
-  set("!#$%&'*+-.^_`|~", token_char);
-  set("-._~", host_char);
-  set(" \t", value_char);
+  set(alphanumeric, TokenChar | HostChar);
+  set("!#$%&'*+-.^_`|~", TokenChar);
+  set("-._~", HostChar);
+  set(" \t", ValueChar);
   for (std::size_t c = 0x21; c < 0x7F; ++c) {
-    classes[c] = static_cast<std::uint8_t>(classes[c] | value_char | (c == '#' ? 0U : unsigned{target_char}));
+    classes[c] = static_cast<std::uint8_t>(classes[c] | ValueChar | (c == '#' ? 0U : unsigned{TargetChar}));
   }
-  for (std::size_t c = 0x80; c < 0x100; ++c) classes[c] = value_char;
+  for (std::size_t c = 0x80; c < 0x100; ++c) classes[c] = ValueChar;
   return classes;
 }();
 

@@ -114,7 +114,7 @@ HeadParser::Step HeadParser::refuse(int status, std::string_view reason) noexcep
 
 HeadParser::Step HeadParser::scan(std::string_view text) {
   // Judged before the line is whole, so that a TLS hello or a PROXY header in binary is answered at once.
-  const bool plausible = role_ == HeadRole::Request ? is_in(token_char, text.front()) : text.front() == 'H';
+  const bool plausible = role_ == HeadRole::Request ? is_in(TokenChar, text.front()) : text.front() == 'H';
   if (scanned_ == 0 && !plausible) return refuse(400, "the first byte starts no HTTP message");
 
   const std::size_t start_line_bytes_max =
@@ -158,7 +158,7 @@ HeadParser::Step HeadParser::handle_request_line(std::string_view line) {
 
   if (!is_token(method)) return refuse(400, "the method is not a token");
   if (target.size() > limits_.target_bytes_max) return refuse(414, "the target is too long");
-  if (target.empty() || !is_all(target_char, target)) return refuse(400, "the target is malformed");
+  if (target.empty() || !is_all(TargetChar, target)) return refuse(400, "the target is malformed");
   const VersionResult version = parse_version(line.substr(second + 1));
   if (version.status == 505) return refuse(505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
   if (version.status != 0) return refuse(400, "the version is malformed");
@@ -196,7 +196,7 @@ HeadParser::Step HeadParser::handle_status_line(std::string_view line) {
   // RFC 9112 4: SP, three digits, SP, reason. Servers that send no reason drop the second SP with it.
   const bool sound = rest.size() >= 4 && rest[0] == ' ' && rest[1] >= '1' && rest[1] <= '9' &&
                      is_digit(rest[2]) && is_digit(rest[3]) && (rest.size() == 4 || rest[4] == ' ') &&
-                     is_all(value_char, rest);
+                     is_all(ValueChar, rest);
   if (!sound) return refuse(502, "the status line is malformed");
   response_.version_minor_ = version.minor;
   response_.status_ =
@@ -216,7 +216,7 @@ HeadParser::Step HeadParser::handle_field(std::string_view line) {
   // RFC 9112 5.1: whitespace before the colon must be refused; it is no tchar.
   if (!is_token(line.substr(0, colon))) return refuse(400, "a header field's name is not a token");
   const std::string_view value = trim_blanks(line.substr(colon + 1));
-  if (!is_all(value_char, value)) return refuse(400, "a header field's value holds a control character");
+  if (!is_all(ValueChar, value)) return refuse(400, "a header field's value holds a control character");
 
   if (entries_.empty()) entries_.reserve(16);  // what a browser sends
   const std::size_t value_offset =

@@ -29,7 +29,7 @@ void append_fields(std::string& out, std::span<const Field> fields) {
 
 Result<> write_head(std::string& out, const RequestLine& line, std::span<const Field> fields) {
   if (!is_token(line.method)) return fail(ErrorCode::InvalidArgument, "the method is not a token");
-  if (line.target.empty() || !is_all(target_char, line.target)) {
+  if (line.target.empty() || !is_all(TargetChar, line.target)) {
     return fail(ErrorCode::InvalidArgument, "the target cannot stand in a request line");
   }
   if (!are_writable(fields)) return refuse_fields();
@@ -41,7 +41,7 @@ Result<> write_head(std::string& out, const RequestLine& line, std::span<const F
 Result<> write_head(std::string& out, const StatusLine& line, std::span<const Field> fields) {
   if (line.status < 100 || line.status > 999)
     return fail(ErrorCode::InvalidArgument, "the status is not 100–999");
-  if (!is_all(value_char, line.reason)) {
+  if (!is_all(ValueChar, line.reason)) {
     return fail(ErrorCode::InvalidArgument, "the reason cannot stand in a status line");
   }
   if (!are_writable(fields)) return refuse_fields();

@@ -65,7 +65,8 @@ std::optional<Ipv6Octets> parse_ipv6(std::string_view text) noexcept {
     if (at == start) return std::nullopt;
     store(octets, filled++, value);
     if (at == text.size()) break;
-    if (text[at++] != ':' || at == text.size()) return std::nullopt;
+    if (text[at] != ':' || at + 1 == text.size()) return std::nullopt;
+    ++at;
     if (text[at] == ':') {
       if (gap) return std::nullopt;
       gap = filled;

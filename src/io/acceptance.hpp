@@ -8,7 +8,7 @@ namespace sinnet::io {
 class Listener::Acceptance final : private Watcher, private Timer {
  public:
   Acceptance(Loop& loop, int fd, AcceptHandler& handler);
-  ~Acceptance();
+  ~Acceptance() override;
 
   Result<> watch();
   /// No call of the handler follows.

@@ -214,8 +214,10 @@ void EpollLoop::unwatch(int fd, Watcher& watcher) {
 
 void EpollLoop::destroy_doomed() {
   // By index, since a destructor may doom others.
-  for (std::size_t i = 0; i < doomed_.size(); ++i) {
-    const std::unique_ptr<Destroyable> object = std::move(doomed_[i]);
+  std::size_t next = 0;
+  while (next < doomed_.size()) {
+    const std::unique_ptr<Destroyable> object = std::move(doomed_[next]);
+    ++next;
   }
   doomed_.clear();
 }

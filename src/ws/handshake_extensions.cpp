@@ -63,7 +63,7 @@ bool ExtensionReader::skip(char c) noexcept {
 bool ExtensionReader::read_name() noexcept {
   skip_blanks();
   std::size_t size = 0;
-  while (size < rest_.size() && http::is_in(http::token_char, rest_[size])) ++size;
+  while (size < rest_.size() && http::is_in(http::TokenChar, rest_[size])) ++size;
   name_ = rest_.substr(0, size);
   rest_.remove_prefix(size);
   return size > 0;
@@ -73,7 +73,7 @@ bool ExtensionReader::read_value() {
   skip_blanks();
   value_.clear();
   if (skip('"')) return read_quoted();
-  while (!rest_.empty() && http::is_in(http::token_char, rest_.front())) {
+  while (!rest_.empty() && http::is_in(http::TokenChar, rest_.front())) {
     value_.push_back(rest_.front());
     rest_.remove_prefix(1);
   }

@@ -133,10 +133,8 @@ const Mistake mistakes[] = {
      "2:11: limits.message: \"5GiB\" is out of range: 1 to \"4GiB\""},
     {"SizeOverflow", "[limits]\nmessage = \"99999999999GiB\"\n",
      "2:11: limits.message: \"99999999999GiB\" is too large"},
-    {"Choice", "[limits]\nslow_consumer = \"drop-oldest\"\n",
-     "2:17: limits.slow_consumer: \"drop-oldest\" is not one of close, drop_oldest, drop_newest, conflate; "
-     "did you mean "
-     "\"drop_oldest\"?"},
+    {"Choice", "[limits]\nslow_consumer = \"cloze\"\n",
+     "2:17: limits.slow_consumer: \"cloze\" is not one of close; did you mean \"close\"?"},
     {"ChoiceAsBool", "[log]\nformat = true\n",
      "2:10: log.format: expected one of text, json, got true or false"},
     {"BoolAsString", "[log]\naccess = \"true\"\n", "2:10: log.access: expected true or false, got a string"},

@@ -79,7 +79,7 @@ handshakes_per_ip = 5
 message = "64KiB"
 handshake_timeout = "250ms"
 send_queue = 5000
-slow_consumer = "conflate"
+slow_consumer = "close"
 ping_interval = "0s"
 pong_timeout = "2h"
 [compression]
@@ -118,7 +118,7 @@ access = false
                    .user = "sinnet",
                    .drain = 60s,
                    .tls = {scratch_.path("tls.crt"), scratch_.path("tls.crt"), ""}};
-  wanted.limits = {1000, 10, 5, 65536, 250ms, 5000, SlowConsumer::Conflate, 0s, 2h};
+  wanted.limits = {1000, 10, 5, 65536, 250ms, 5000, SlowConsumer::Close, 0s, 2h};
   wanted.compression = {false, true, 9, 1024};
   wanted.security = {{"https://example.com", "http://*.b.c:8080", "*"}, true};
   wanted.routes = {{"/chat", "*.example.com", {"chat.v1", "chat.v2"}, "db"}};

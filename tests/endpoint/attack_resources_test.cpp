@@ -210,6 +210,26 @@ TEST(ServerBalance, TcpConnectionsSpreadOverTheShards) {
   expect_balance(live.server.statistics());
 }
 
+TEST(ServerBalance, ConnectionsOfAnAdoptedTcpSocketSpreadOverTheShards) {
+  const int listening = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  ASSERT_GE(listening, 0);
+  ASSERT_EQ(::listen(listening, 4096), 0);  // unbound: the kernel chooses a port
+  ServerOptions options = roomy();
+  options.shards = 4;
+  LiveServer live(options);
+  const auto bound = live.server.adopt(listening);
+  ASSERT_TRUE(bound);
+  live.start();
+  std::vector<SocketClient> clients;
+  for (int i = 0; i < 400; ++i) {
+    clients.push_back(SocketClient::tcp(bound->port()));
+    ASSERT_TRUE(clients.back().is_connected()) << i;
+    clients.back().send(upgrade_head("/echo"));
+  }
+  EXPECT_TRUE(comes_true([&] { return live.server.statistics().connections == 400; }));
+  expect_balance(live.server.statistics());
+}
+
 TEST(ServerBalance, UnixConnectionsSpreadOverTheShards) {
   const DescriptorLimit descriptors(5000);
   ServerOptions options = roomy();
