@@ -44,7 +44,7 @@ std::string escape(std::string_view text) {
 
 class Run {
  public:
-  Run(io::Loop& loop, endpoint::Client& client, std::string base, std::string agent)
+  Run(io::Loop& loop, endpoint::Client& client, std::string base, std::string_view agent)
       : loop_(loop), client_(client), base_(std::move(base)), agent_(escape(agent)) {}
 
   Exit run(const std::vector<std::string>& chosen) {

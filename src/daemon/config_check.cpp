@@ -91,6 +91,7 @@ class Checker {
   void routes() {
     const Section& section = *find_section("route");
     std::vector<std::string> names;
+    names.reserve(config_.handlers.size());
     for (const HandlerConfig& handler : config_.handlers) names.push_back(handler.name);
     for (std::size_t at = 0; at < config_.routes.size(); ++at) {
       const RouteConfig& route = config_.routes[at];

@@ -337,6 +337,7 @@ class Loader {
   void set_handler(const std::string& prefix, const std::string& name, const Value& value) {
     const Section& section = *find_section("handler");
     std::vector<std::string> names;
+    names.reserve(loaded_.config.handlers.size());
     for (const HandlerConfig& handler : loaded_.config.handlers) names.push_back(handler.name);
     const std::string which = prefix.size() > 8 ? prefix.substr(8) : name;
     const auto found = std::ranges::find(loaded_.config.handlers, which, &HandlerConfig::name);

@@ -53,8 +53,8 @@ class Keys {
   }
 
   template <class Type>
-  Keys& add(std::string_view name, typename Type::Field Object::* field, Type type, std::string_view initial,
-            std::string_view doc, Extra extra = {}) {
+  Keys& add(std::string_view name, typename Type::Field Object::* field, const Type& type,
+            std::string_view initial, std::string_view doc, Extra extra = {}) {
     Key key;
     key.name = name;
     key.type = type.name();
@@ -230,6 +230,7 @@ const Section* find_section(std::string_view name) noexcept {
 
 std::vector<std::string> key_names(const Section& section) {
   std::vector<std::string> names;
+  names.reserve(section.keys.size());
   for (const Key& key : section.keys) names.push_back(key.name);
   return names;
 }

@@ -252,6 +252,7 @@ bool ListenList::read(std::vector<ListenAddress>& field, const Value& value, con
 
 std::string ListenList::write(const std::vector<ListenAddress>& field) {
   std::vector<std::string> texts;
+  texts.reserve(field.size());
   for (const ListenAddress& address : field) texts.push_back(address.to_string());
   return TextList::write(texts);
 }

@@ -36,7 +36,7 @@ std::string_view Value::type_name() const noexcept {
   return names.at(content.index());
 }
 
-Value loose_value(std::string text, Source source) {
+Value loose_value(std::string_view text, Source source) {
   std::string_view inner = trimmed(text);
   const bool is_quoted =
       inner.size() >= 2 && (inner.front() == '"' || inner.front() == '\'') && inner.back() == inner.front();

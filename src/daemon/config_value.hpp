@@ -60,7 +60,7 @@ struct Member {
 };
 
 /// A loose value.
-[[nodiscard]] Value loose_value(std::string text, Source source);
+[[nodiscard]] Value loose_value(std::string_view text, Source source);
 
 /// What could not be read, and where.
 struct SyntaxError {

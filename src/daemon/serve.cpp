@@ -88,7 +88,7 @@ Result<> add_routes(endpoint::Server& server, const Config& config) {
     endpoint::RouteOptions options{.host = route.host, .protocols = route.protocols};
     Result<> added;
     if (handler.type == HandlerType::Static) {
-      added = server.files(route.path, handler.root, {.index = handler.index}, std::move(options));
+      added = server.files(route.path, handler.root, {.index = handler.index}, options);
     } else {
       added = server.route(route.path, make_message_handler(handler), std::move(options));
     }

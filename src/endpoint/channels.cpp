@@ -75,12 +75,11 @@ void Channels::leave_all(ServerConnection& connection) {
 std::size_t Channels::deliver(std::string_view name, const ws::SharedFrame& frame, ConnectionId except) {
   const auto place = channels_.find(name);
   if (place == channels_.end()) return 0;
-  // By index: sending may close a slow subscriber, but its membership ends only when it is destroyed, at the
-  // turn's end.
+  // Sending may close a slow subscriber, but its membership ends only when it is destroyed, at the turn's
+  // end.
   std::size_t reached = 0;
-  auto& subscribers = place->second.subscribers;
-  for (std::size_t i = 0; i < subscribers.size(); ++i) {
-    ServerConnection& connection = *subscribers[i].connection;
+  for (const Channel::Subscriber& subscriber : place->second.subscribers) {
+    ServerConnection& connection = *subscriber.connection;
     if (connection.id() != except && connection.send_from_others(frame)) ++reached;
   }
   return reached;

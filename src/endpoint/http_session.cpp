@@ -50,8 +50,8 @@ HttpSession::HttpSession(Shard& shard, Arrival arrival)
 
 HttpSession::~HttpSession() = default;
 
-void HttpSession::begin_refusal(std::string response) {
-  machine_.refuse(std::move(response), loop().now());
+void HttpSession::begin_refusal(std::string_view response) {
+  machine_.refuse(response, loop().now());
   start({});
 }
 

@@ -25,7 +25,7 @@ class HttpSession final : public io::Driver<HttpSession> {
 
   void begin() { start({}); }
   /// Writes a whole response and closes.
-  void begin_refusal(std::string response);
+  void begin_refusal(std::string_view response);
   /// The server goes away: ends when what is under way is answered.
   void drain();
   void abort() { abandon(io::CloseMode::Reset); }

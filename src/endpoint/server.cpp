@@ -70,7 +70,7 @@ Result<> Server::route(std::string_view pattern, std::shared_ptr<Handler> handle
   return {};
 }
 
-Result<> Server::respond(std::string_view pattern, HttpResponder responder, RouteOptions options) {
+Result<> Server::respond(std::string_view pattern, HttpResponder responder, const RouteOptions& options) {
   const Result<PathPattern> parsed = PathPattern::parse(pattern);
   if (!parsed) return std::unexpected(parsed.error());
   core_->router.at(options.host, *parsed).responder = std::move(responder);
@@ -78,7 +78,7 @@ Result<> Server::respond(std::string_view pattern, HttpResponder responder, Rout
 }
 
 Result<> Server::files(std::string_view pattern, std::string directory, FilesOptions files,
-                       RouteOptions options) {
+                       const RouteOptions& options) {
   const Result<PathPattern> parsed = PathPattern::parse(pattern);
   if (!parsed) return std::unexpected(parsed.error());
   core_->router.at(options.host, *parsed).files =

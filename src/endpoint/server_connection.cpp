@@ -138,7 +138,7 @@ void ServerConnection::carry_out_answer() {
   leaving.address_ticket = std::move(address_ticket_);
   leaving.total_ticket = std::move(total_ticket_);
   leaving.since = loop().now();
-  shard_->answer_and_close(std::move(leaving), std::move(answered->refusal));
+  shard_->answer_and_close(std::move(leaving), answered->refusal);
   shard_->close(*this);
 }
 

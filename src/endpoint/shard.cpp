@@ -31,6 +31,7 @@ class Shard::Port final : public io::AcceptHandler {
  public:
   Port(Shard& shard, std::unique_ptr<io::Listener> listener, const ListenerOptions& options)
       : shard_(&shard), listener_(std::move(listener)), options_(&options) {}
+  virtual ~Port() = default;
 
   Result<> start() { return listener_->start(shard_->loop(), *this); }
   void close() { listener_->close(); }
@@ -200,11 +201,11 @@ void Shard::begin_http(Arrival arrival) {
   session.release()->begin();
 }
 
-void Shard::answer_and_close(Arrival leaving, std::string response) {
+void Shard::answer_and_close(Arrival leaving, std::string_view response) {
   auto session = std::make_unique<HttpSession>(*this, std::move(leaving));
   http_sessions_.insert(session.get());
   load_.fetch_add(1, std::memory_order_relaxed);
-  session.release()->begin_refusal(std::move(response));
+  session.release()->begin_refusal(response);
 }
 
 // ---- connections
@@ -307,8 +308,8 @@ void Shard::drain(Time until) {
   // Copies, since each may end within the call.
   const std::vector<HttpSession*> sessions(http_sessions_.begin(), http_sessions_.end());
   for (HttpSession* session : sessions) session->drain();
-  for (std::size_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i].connection != nullptr) slots_[i].connection->drain();
+  for (const Slot& slot : slots_) {
+    if (slot.connection != nullptr) slot.connection->drain();
   }
   if (load() == 0) loop_->stop();
 }

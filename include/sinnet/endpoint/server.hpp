@@ -138,10 +138,10 @@ class Server {
     return route(pattern, make_handler(std::move(callbacks)), std::move(options));
   }
   /// Answers plain requests of any method on a path. Called on the shards' threads; must not block.
-  Result<> respond(std::string_view pattern, HttpResponder responder, RouteOptions options = {});
+  Result<> respond(std::string_view pattern, HttpResponder responder, const RouteOptions& options = {});
   /// Serves the files below a directory for GET and HEAD. With a pattern that is exact, its index.
   Result<> files(std::string_view pattern, std::string directory, FilesOptions files = {},
-                 RouteOptions options = {});
+                 const RouteOptions& options = {});
 
   /// Binds now ("127.0.0.1:8080", "[::1]:0", "unix:/run/x.sock") and accepts from start() on. Answers the
   /// address bound.

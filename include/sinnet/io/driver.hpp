@@ -37,7 +37,6 @@ struct DriverLimits {
 template <class Derived>
 class Driver : public ReadyHandler, public Timer, public Task, public Destroyable {
  public:
-  Driver(Loop& loop, std::unique_ptr<Transport> transport) : loop_(&loop), transport_(std::move(transport)) {}
   ~Driver() override = default;
 
   [[nodiscard]] Loop& loop() const noexcept { return *loop_; }
@@ -93,6 +92,9 @@ class Driver : public ReadyHandler, public Timer, public Task, public Destroyabl
   }
 
  private:
+  friend Derived;  // alone may construct it
+  Driver(Loop& loop, std::unique_ptr<Transport> transport) : loop_(&loop), transport_(std::move(transport)) {}
+
   [[nodiscard]] Derived& derived() noexcept { return static_cast<Derived&>(*this); }
   [[nodiscard]] auto& machine() noexcept { return derived().machine(); }
 

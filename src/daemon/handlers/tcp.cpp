@@ -13,7 +13,6 @@
 namespace sinnet::daemon {
 namespace {
 
-using endpoint::CloseInfo;
 using endpoint::Connection;
 using endpoint::Message;
 
