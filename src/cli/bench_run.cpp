@@ -227,14 +227,25 @@ void BenchRun::handle_message(std::size_t index, Connection&, const Message& mes
   if (is_sending_ && plan_.rate == 0) (void)send(index, now());
 }
 
+namespace {
+
+/// False unless all of `digits` is one hexadecimal number.
+template <class Number>
+bool parse_hex(std::string_view digits, Number& number) {
+  const char* const begin = digits.data();  // NOLINT(bugprone-suspicious-stringview-data-usage): with its end
+  const char* const end = begin + digits.size();
+  return std::from_chars(begin, end, number, 16).ptr == end;
+}
+
+}  // namespace
+
 void BenchRun::handle_published(const Message& message) {
   std::uint64_t number = 0;
   std::int64_t sent_ns = 0;
   const std::string_view text = message.text();
-  const char* const end = text.data() + std::min<std::size_t>(text.size(), 16);
-  const bool is_whole = text.size() == payload_.size();
-  if (!is_whole || std::from_chars(text.data(), end, number, 16).ptr != end ||
-      std::from_chars(end, end + 16, sent_ns, 16).ptr != end + 16 || number >= result_.sent) {
+  const bool is_whole = text.size() == payload_.size() && text.size() >= 32;
+  if (!is_whole || !parse_hex(text.substr(0, 16), number) || !parse_hex(text.substr(16, 16), sent_ns) ||
+      number >= result_.sent) {
     ++result_.wrong;
     return;
   }

@@ -22,7 +22,7 @@ class InputSource final : private io::Watcher, private io::Task {
   /// `handle_piece` for what was read; `handle_end` once, at the end or an error. The descriptor stays its
   /// owner's, and blocking: nothing is read that is not there.
   InputSource(io::Loop& loop, int fd, Pieces handle_piece, std::function<void()> handle_end);
-  ~InputSource();
+  ~InputSource() override;
 
   void pause();
   void resume();
