@@ -24,6 +24,7 @@ std::vector<Option> options_of(const Verb& verb) {
 
 std::string unknown_option(const std::vector<Option>& options, std::string_view typed) {
   std::vector<std::string> names;
+  names.reserve(options.size());
   for (const Option& option : options) names.emplace_back(option.key());
   const std::string_view name = typed.substr(0, typed.find('='));
   return fmt::format("unknown option \"{}\"{}", name, daemon::did_you_mean(name, names));

@@ -26,8 +26,8 @@ class Peer final : public io::ReadyHandler {
  public:
   using React = std::function<void(Peer&)>;
 
-  Peer(io::Loop& loop, std::unique_ptr<io::Transport> transport_in, React react)
-      : transport(std::move(transport_in)), loop_(loop), react_(std::move(react)) {
+  Peer(std::unique_ptr<io::Transport> transport_in, React react)
+      : transport(std::move(transport_in)), react_(std::move(react)) {
     transport->set_ready_handler(this);
     transport->want(true, false);
   }
@@ -78,7 +78,6 @@ class Peer final : public io::ReadyHandler {
     transport->want(true, !to_send_.empty());
   }
 
-  io::Loop& loop_;
   React react_;
   std::string to_send_;
   bool is_closed_ = false;
@@ -101,7 +100,7 @@ class ScriptedServer final : public io::AcceptHandler {
       transport = io::wrap_server(*tls_, std::move(transport));
       EXPECT_TRUE(transport->attach(loop_).has_value());
     }
-    peers.push_back(std::make_unique<Peer>(loop_, std::move(transport), react_));
+    peers.push_back(std::make_unique<Peer>(std::move(transport), react_));
   }
   [[nodiscard]] std::uint16_t port() const { return listener_->local_address().port(); }
   [[nodiscard]] std::string url(const std::string& path = "/") const {
