@@ -112,6 +112,7 @@ Result<void> check_characters(std::string_view text, std::string_view extra, std
 
 Result<Url> parse_unix(std::string_view path) {
   if (path.starts_with("//")) path.remove_prefix(2);
+  while (path.starts_with("//")) path.remove_prefix(1);  // the same file, and no second authority mark
   if (!path.starts_with('/') && !path.starts_with('@'))
     return refuse("write unix:/absolute/path or unix:@name");
   if (path == "/" || path == "@") return refuse("the socket's path is empty");

@@ -82,6 +82,7 @@ TEST(UrlTest, UnixTakesAPathOrAnAbstractName) {
   EXPECT_EQ(parse_url("unix:/run/x.sock")->host, "/run/x.sock");
   EXPECT_EQ(parse_url("unix:///run/x.sock")->host, "/run/x.sock");
   EXPECT_EQ(parse_url("unix:@name")->host, "@name");
+  EXPECT_EQ(parse_url("unix:////@")->host, "/@");  // not "//@", which would read back as the name ""
   EXPECT_EQ(parse_url("unix:/run/x.sock")->host_header(), "localhost");
   EXPECT_THAT(error_of("unix:run/x.sock"), HasSubstr("absolute"));
   EXPECT_THAT(error_of("unix:"), HasSubstr("absolute"));
