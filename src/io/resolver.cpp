@@ -215,7 +215,7 @@ void AresResolver::watch_socket(int fd, bool readable, bool writable) {
 
 }  // namespace
 
-Result<std::unique_ptr<Resolver>> Resolver::create(Loop& loop, ResolverOptions options) {
+Result<std::unique_ptr<Resolver>> Resolver::create(Loop& loop, const ResolverOptions& options) {
   auto resolver = std::make_unique<AresResolver>(loop);
   if (auto opened = resolver->open(options); !opened) return std::unexpected(opened.error());
   return resolver;
