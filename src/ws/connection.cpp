@@ -7,6 +7,7 @@
 
 #include "ws/connection_deflate.hpp"
 #include "ws/output_queue.hpp"
+#include "ws/unfinished.hpp"
 
 namespace sinnet::ws {
 namespace {
@@ -42,6 +43,7 @@ Connection::Connection(Role role, const Options& options, Resources& resources, 
 
 Connection::~Connection() {
   if (output_ != nullptr) resources_->give_back(std::move(output_));
+  if (part_ != nullptr) resources_->give_back(std::move(part_));
 }
 
 // ---- sending
@@ -149,6 +151,11 @@ OutputQueue& Connection::queue(Time now) {
   return *output_;
 }
 
+Unfinished& Connection::unfinished() {
+  if (part_ == nullptr) part_ = resources_->borrow_unfinished();
+  return *part_;
+}
+
 SendResult Connection::sent(std::size_t payload_bytes, bool compressed, bool ends_message) {
   Statistics& statistics = resources_->statistics();
   statistics.messages_sent += ends_message ? 1U : 0U;
@@ -171,7 +178,9 @@ bool Connection::is_lent(Bytes payload) const noexcept {
 }
 
 bool Connection::is_in_message(Bytes payload) const noexcept {
-  return lies_in(payload, message_.bytes().data(), message_.bytes().data() + message_.size());
+  if (part_ == nullptr) return false;
+  const Bytes message = part_->message.bytes();
+  return lies_in(payload, message.data(), message.data() + message.size());
 }
 
 void Connection::queue_frame(const FrameHeader& header, Bytes payload, Time now, bool held) {
@@ -196,7 +205,7 @@ void Connection::queue_frame(const FrameHeader& header, Bytes payload, Time now,
   } else if (!held && is_lent(payload)) {
     queue(now).add_lent(head_view, payload);
   } else if (is_in_message(payload)) {
-    queue(now).add_owned(head_view, message_, payload, held);
+    queue(now).add_owned(head_view, part_->message, payload, held);
   } else {
     Buffer copy = Buffer::copy_of(payload);
     const Bytes view = copy.bytes();
@@ -235,7 +244,7 @@ void Connection::queue_control(Opcode opcode, Bytes payload, Time now) {
 /// RFC 6455 5.5.3: a pong for every ping, as long as the peer takes them; then for the newest only.
 void Connection::answer_ping(Bytes payload) {
   if (output_ != nullptr && output_->control_bytes() >= control_bytes_max) {
-    late_pong_ = Buffer::copy_of(payload);
+    unfinished().late_pong = Buffer::copy_of(payload);
     has_late_pong_ = true;
     return;
   }
@@ -248,7 +257,7 @@ void Connection::queue_close(CloseCode code, std::string_view reason, Time now) 
   const std::size_t size = write_close_payload(code, reason, payload);
   if (output_ != nullptr) output_->drop_held();
   queue_frame(outgoing(Opcode::Close, size), Bytes{payload.data(), size}, now, false);
-  late_pong_.reset();
+  if (has_late_pong_) part_->late_pong.reset();
   has_late_pong_ = false;
   expiry_ = now + options_->close_timeout;
 }
@@ -289,8 +298,8 @@ void Connection::consume_output(std::size_t bytes, Time now) {
     expiry_ = now + options_->pong_timeout;
   }
   if (has_late_pong_ && output_->control_bytes() == 0) {
-    queue_control(Opcode::Pong, late_pong_.bytes(), now);
-    late_pong_.reset();
+    queue_control(Opcode::Pong, part_->late_pong.bytes(), now);
+    part_->late_pong.reset();
     has_late_pong_ = false;
   }
   if (drained_wanted_ && !final_known_ && output_->waiting_bytes() <= options_->drained_below_bytes / 2) {
@@ -364,15 +373,15 @@ void Connection::set_reading(bool reading, Time now) noexcept {
   is_reading_ = reading;
 }
 
-void Connection::set_final(CloseCode code, std::string_view reason, bool is_failure) noexcept {
+void Connection::set_final(CloseCode code, std::string_view reason, bool is_failure) {
   if (final_known_) return;
   final_known_ = final_pending_ = true;
-  final_code_ = code;
-  final_reason_ = reason;
+  unfinished().final_code = code;
+  unfinished().final_reason = reason;
   final_is_failure_ = is_failure;
 }
 
-void Connection::end(CloseCode code, std::string_view reason) noexcept {
+void Connection::end(CloseCode code, std::string_view reason) {
   if (state_ == State::Ended) return;
   set_final(code, reason, false);
   state_ = State::Ended;

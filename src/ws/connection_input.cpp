@@ -7,6 +7,7 @@
 #include "sinnet/ws/connection.hpp"
 #include "ws/connection_deflate.hpp"
 #include "ws/output_queue.hpp"
+#include "ws/unfinished.hpp"
 
 namespace sinnet::ws {
 namespace {
@@ -32,14 +33,14 @@ void rotate(MaskKey& key, std::size_t bytes) noexcept {
 }  // namespace
 
 MutableBytes Connection::input_space(MutableBytes scratch) {
-  if (!in_frame_ || frame_remaining_ < direct_read_bytes_min || is_control(frame_opcode_) ||
+  if (!in_frame_ || part_->frame_remaining < direct_read_bytes_min || is_control(part_->frame_opcode) ||
       message_compressed_ || options_->delivery == Delivery::Pieces || state_ != State::Open ||
       message_lent_) {
     return scratch;
   }
   reserve_message();
-  const MutableBytes room = message_.spare();
-  return room.first(std::min<std::uint64_t>(room.size(), frame_remaining_));
+  const MutableBytes room = part_->message.spare();
+  return room.first(std::min<std::uint64_t>(room.size(), part_->frame_remaining));
 }
 
 void Connection::receive(MutableBytes input, Time now) {
@@ -56,14 +57,21 @@ void Connection::receive(MutableBytes input, Time now) {
 void Connection::keep_input() {
   release_message();
   is_input_old_ = !input_.empty();
-  if (input_.empty()) {
-    kept_input_.reset();
-    input_ = {};
-    lent_begin_ = nullptr;
-  } else if (lent_begin_ != kept_input_.bytes().data()) {
-    kept_input_ = Buffer::copy_of(input_);
-    input_ = kept_input_.mutable_bytes();
+  if (is_input_old_) {
+    Buffer& kept = unfinished().kept_input;
+    if (lent_begin_ == kept.bytes().data()) return;
+    kept = Buffer::copy_of(input_);
+    input_ = kept.mutable_bytes();
     lent_begin_ = input_.data();
+    return;
+  }
+  input_ = {};
+  lent_begin_ = nullptr;
+  if (part_ == nullptr) return;
+  if (is_between_messages() && !has_late_pong_ && !final_pending_) {
+    resources_->give_back(std::move(part_));
+  } else {
+    part_->kept_input.reset();
   }
 }
 
@@ -103,10 +111,15 @@ bool Connection::decode_short(std::optional<Event>& event) {
   return true;
 }
 
+/// Whether the next byte begins a frame that begins a message, and no event still lends what was collected.
+bool Connection::is_between_messages() const noexcept {
+  return part_ == nullptr ||
+         (!(in_frame_ | in_message_ | message_lent_) && part_->header_carried == 0 && part_->control.empty());
+}
+
 std::optional<Event> Connection::poll_event() {
-  const bool is_between_messages = !(in_frame_ | in_message_ | message_lent_ | drained_pending_) &&
-                                   header_carried_ == 0 && control_.empty();
-  if (is_between_messages && state_ == State::Open && options_->trace == nullptr) [[likely]] {
+  if (is_between_messages() && !drained_pending_ && state_ == State::Open && options_->trace == nullptr)
+      [[likely]] {
     std::optional<Event> event;
     if (decode_short(event)) return event;
   }
@@ -116,8 +129,8 @@ std::optional<Event> Connection::poll_event() {
     return Event{.type = EventType::Drained};
   }
   while (state_ == State::Open || state_ == State::CloseSent) {
-    if (!in_frame_ && !decode_header()) break;
-    std::optional<Event> event = is_control(frame_opcode_) ? decode_control() : decode_data();
+    if (!in_frame_ && (input_.empty() || !decode_header())) break;
+    std::optional<Event> event = is_control(part_->frame_opcode) ? decode_control() : decode_data();
     if (event) {
       // Attack 30: what follows our own Close is checked, but nobody is told, and no ping is answered.
       if (event->type == EventType::Closed || state_ == State::Open) return event;
@@ -133,8 +146,8 @@ std::optional<Event> Connection::poll_event() {
 Event Connection::take_final_event() {
   final_pending_ = false;
   return Event{.type = final_is_failure_ ? EventType::Failed : EventType::Closed,
-               .code = final_code_,
-               .reason = final_reason_};
+               .code = part_->final_code,
+               .reason = part_->final_reason};
 }
 
 /// Ends decoding: the peer broke a rule. Queues our Close behind the replies to what was good.
@@ -147,7 +160,7 @@ bool Connection::refuse(CloseCode code, std::string_view reason) {
   state_ = State::Failing;
   in_frame_ = false;
   input_ = input_.last(0);
-  resources_->give_back(std::move(message_));
+  if (part_ != nullptr) resources_->give_back(std::move(part_->message));
   return false;
 }
 
@@ -155,20 +168,22 @@ bool Connection::refuse(CloseCode code, std::string_view reason) {
 
 /// Takes the next header out of the input. False: it is not whole yet, or was refused.
 bool Connection::decode_header() {
+  auto& carry = unfinished().header_carry;
+  std::uint8_t& carried = part_->header_carried;
   FrameHeader header;
   FrameHeaderResult result;
-  if (header_carried_ == 0) {
+  if (carried == 0) {
     result = parse_frame_header(input_, header);
   } else {
-    const std::size_t more = std::min(header_carry_.size() - header_carried_, input_.size());
-    if (more > 0) std::memcpy(header_carry_.data() + header_carried_, input_.data(), more);
-    result = parse_frame_header({header_carry_.data(), header_carried_ + more}, header);
+    const std::size_t more = std::min(carry.size() - carried, input_.size());
+    if (more > 0) std::memcpy(carry.data() + carried, input_.data(), more);
+    result = parse_frame_header({carry.data(), carried + more}, header);
   }
   switch (result.status) {
     case FrameHeaderStatus::NeedMore: {
-      const std::size_t more = std::min(header_carry_.size() - header_carried_, input_.size());
-      if (header_carried_ == 0 && more > 0) std::memcpy(header_carry_.data(), input_.data(), more);
-      header_carried_ = static_cast<std::uint8_t>(header_carried_ + more);
+      const std::size_t more = std::min(carry.size() - carried, input_.size());
+      if (carried == 0 && more > 0) std::memcpy(carry.data(), input_.data(), more);
+      carried = static_cast<std::uint8_t>(carried + more);
       input_ = input_.subspan(more);
       return false;
     }
@@ -178,15 +193,15 @@ bool Connection::decode_header() {
       return refuse(CloseCode::ProtocolError, "payload length with its top bit set");
     case FrameHeaderStatus::Done: break;
   }
-  input_ = input_.subspan(static_cast<std::size_t>(result.header_bytes - header_carried_));
-  header_carried_ = 0;
+  input_ = input_.subspan(static_cast<std::size_t>(result.header_bytes - carried));
+  carried = 0;
   if (options_->trace != nullptr) options_->trace->frame_received(header);
   if (!accept_header(header)) return false;
   in_frame_ = true;
   frame_fin_ = header.fin;
-  frame_opcode_ = header.opcode;
-  frame_remaining_ = header.payload_bytes;
-  mask_key_ = header.mask_key;
+  part_->frame_opcode = header.opcode;
+  part_->frame_remaining = header.payload_bytes;
+  part_->mask_key = header.mask_key;
   return true;
 }
 
@@ -218,48 +233,48 @@ bool Connection::accept_data_header(const FrameHeader& header) {
     in_message_ = true;
     message_started_ = false;
     message_compressed_ = header.rsv1;
-    message_kind_ = header.opcode == Opcode::Text ? MessageKind::Text : MessageKind::Binary;
-    message_bytes_ = 0;
-    inflated_bytes_ = 0;
-    utf8_.reset();
+    part_->message_kind = header.opcode == Opcode::Text ? MessageKind::Text : MessageKind::Binary;
+    part_->message_bytes = 0;
+    part_->inflated_bytes = 0;
+    part_->utf8.reset();
   }
   const std::uint64_t limit =
       message_compressed_ ? compressed_bytes_max(options_->message_bytes_max) : options_->message_bytes_max;
-  if (header.payload_bytes > limit - message_bytes_)
+  if (header.payload_bytes > limit - part_->message_bytes)
     return refuse(CloseCode::MessageTooBig, "message too big");
-  message_bytes_ += header.payload_bytes;
+  part_->message_bytes += header.payload_bytes;
   return true;
 }
 
 // ---- control frames
 
 std::optional<Event> Connection::decode_control() {
-  const std::size_t size = std::min<std::uint64_t>(frame_remaining_, input_.size());
-  if (size == frame_remaining_ && control_.empty()) {
+  const std::size_t size = std::min<std::uint64_t>(part_->frame_remaining, input_.size());
+  if (size == part_->frame_remaining && part_->control.empty()) {
     in_frame_ = false;
     return handle_control(take_unmasked());
   }
-  control_.append(take_unmasked());
-  if (frame_remaining_ > 0) return std::nullopt;
+  part_->control.append(take_unmasked());
+  if (part_->frame_remaining > 0) return std::nullopt;
   in_frame_ = false;
-  return handle_control(control_.mutable_bytes());
+  return handle_control(part_->control.mutable_bytes());
 }
 
 /// Takes what there is of the frame's payload out of the input, unmasked in place.
 MutableBytes Connection::take_unmasked() {
-  const std::size_t size = std::min<std::uint64_t>(frame_remaining_, input_.size());
+  const std::size_t size = std::min<std::uint64_t>(part_->frame_remaining, input_.size());
   const MutableBytes payload = input_.first(size);
   input_ = input_.subspan(size);
-  frame_remaining_ -= size;
+  part_->frame_remaining -= size;
   if (role_ == Role::Server && size > 0) {
-    apply_mask(payload, mask_key_);
-    if (frame_remaining_ > 0) rotate(mask_key_, size);
+    apply_mask(payload, part_->mask_key);
+    if (part_->frame_remaining > 0) rotate(part_->mask_key, size);
   }
   return payload;
 }
 
 std::optional<Event> Connection::handle_control(MutableBytes payload) {
-  switch (frame_opcode_) {
+  switch (part_->frame_opcode) {
     case Opcode::Ping:
       ++resources_->statistics().pings_received;
       if (state_ == State::Open) answer_ping(payload);
@@ -302,66 +317,67 @@ std::optional<Event> Connection::handle_close(MutableBytes payload) {
 std::optional<Event> Connection::decode_data() {
   if (message_compressed_) return decode_compressed();
   if (options_->delivery == Delivery::Pieces) return decode_plain_piece();
-  const bool is_whole = frame_fin_ && frame_opcode_ != Opcode::Continuation &&
-                        frame_remaining_ <= input_.size() && message_.capacity() == 0;
+  const bool is_whole = frame_fin_ && part_->frame_opcode != Opcode::Continuation &&
+                        part_->frame_remaining <= input_.size() && part_->message.capacity() == 0;
   if (!is_whole) return collect_plain();
   const MutableBytes payload = take_unmasked();
   in_frame_ = false;
-  if (message_kind_ == MessageKind::Text && !is_utf8(payload)) {
+  if (part_->message_kind == MessageKind::Text && !is_utf8(payload)) {
     (void)refuse(CloseCode::InvalidPayload, "text is not UTF-8");
     return std::nullopt;
   }
   return make_message(payload, true);
 }
 
-/// Room in `message_` for the rest of the frame, or for as much of it as is fair to reserve before it
+/// Room in the message for the rest of the frame, or for as much of it as is fair to reserve before it
 /// arrives.
 void Connection::reserve_message() {
-  const std::size_t have = message_.size();
+  const std::size_t have = part_->message.size();
   const std::uint64_t ahead_max = std::max<std::uint64_t>(reserve_ahead_bytes_max, std::uint64_t{have} * 3);
-  const auto ahead = static_cast<std::size_t>(std::min(frame_remaining_, ahead_max));
-  if (message_.capacity() - have >= ahead ||
-      (have > 0 && message_.capacity() - have >= direct_read_bytes_min))
+  const auto ahead = static_cast<std::size_t>(std::min(part_->frame_remaining, ahead_max));
+  if (part_->message.capacity() - have >= ahead ||
+      (have > 0 && part_->message.capacity() - have >= direct_read_bytes_min))
     return;
-  if (message_.capacity() == 0) {
-    message_ = resources_->borrow_buffer(ahead);
+  if (part_->message.capacity() == 0) {
+    part_->message = resources_->borrow_buffer(ahead);
   } else {
     // Fragments announce nothing: double, within what the message may become.
-    const std::size_t doubled = std::min<std::uint64_t>(message_.capacity() * 2, options_->message_bytes_max);
-    message_.reserve(std::max(have + ahead, frame_fin_ ? 0 : doubled));
+    const std::size_t doubled =
+        std::min<std::uint64_t>(part_->message.capacity() * 2, options_->message_bytes_max);
+    part_->message.reserve(std::max(have + ahead, frame_fin_ ? 0 : doubled));
   }
 }
 
 std::optional<Event> Connection::collect_plain() {
-  while (frame_remaining_ > 0 && !input_.empty()) {
+  while (part_->frame_remaining > 0 && !input_.empty()) {
     reserve_message();
-    const MutableBytes room = message_.spare();
-    const std::size_t size = std::min<std::uint64_t>({frame_remaining_, input_.size(), room.size()});
+    const MutableBytes room = part_->message.spare();
+    const std::size_t size = std::min<std::uint64_t>({part_->frame_remaining, input_.size(), room.size()});
     const MutableBytes piece = room.first(size);
     if (piece.data() == input_.data()) {  // read straight into the message
-      if (role_ == Role::Server) apply_mask(piece, mask_key_);
+      if (role_ == Role::Server) apply_mask(piece, part_->mask_key);
       lent_begin_ = nullptr;
     } else if (role_ == Role::Server) {
-      copy_masked(piece, input_.first(size), mask_key_);
+      copy_masked(piece, input_.first(size), part_->mask_key);
     } else {
       std::memcpy(piece.data(), input_.data(), size);
     }
-    rotate(mask_key_, size);
-    message_.resize(message_.size() + size);
+    rotate(part_->mask_key, size);
+    part_->message.resize(part_->message.size() + size);
     input_ = input_.subspan(size);
-    frame_remaining_ -= size;
+    part_->frame_remaining -= size;
     if (!check_text(piece, false)) return std::nullopt;
   }
-  if (frame_remaining_ > 0) return std::nullopt;
+  if (part_->frame_remaining > 0) return std::nullopt;
   in_frame_ = false;
   if (!frame_fin_ || !check_text({}, true)) return std::nullopt;
   message_lent_ = true;
-  return make_message(message_.mutable_bytes(), true);
+  return make_message(part_->message.mutable_bytes(), true);
 }
 
 std::optional<Event> Connection::decode_plain_piece() {
   const MutableBytes piece = take_unmasked();
-  const bool ends_frame = frame_remaining_ == 0;
+  const bool ends_frame = part_->frame_remaining == 0;
   const bool last = ends_frame && frame_fin_;
   if (ends_frame) in_frame_ = false;
   if (!check_text(piece, last)) return std::nullopt;
@@ -371,15 +387,15 @@ std::optional<Event> Connection::decode_plain_piece() {
 
 std::optional<Event> Connection::decode_compressed() {
   const MutableBytes piece = take_unmasked();
-  const bool ends_frame = frame_remaining_ == 0;
+  const bool ends_frame = part_->frame_remaining == 0;
   const bool last = ends_frame && frame_fin_;
   if (ends_frame) in_frame_ = false;
-  const std::size_t old_size = message_.size();
-  const InflateStatus status =
-      deflate_->decompressor.decompress(piece, last, message_, options_->message_bytes_max - inflated_bytes_);
+  const std::size_t old_size = part_->message.size();
+  const InflateStatus status = deflate_->decompressor.decompress(
+      piece, last, part_->message, options_->message_bytes_max - part_->inflated_bytes);
   // The text before the place that failed comes first: how input was cut never decides the close code.
   const bool is_end = last && status == InflateStatus::Ok;
-  if (!check_text(message_.bytes().subspan(old_size), is_end)) return std::nullopt;
+  if (!check_text(part_->message.bytes().subspan(old_size), is_end)) return std::nullopt;
   switch (status) {
     case InflateStatus::Ok: break;
     case InflateStatus::TooBig:
@@ -389,15 +405,15 @@ std::optional<Event> Connection::decode_compressed() {
       (void)refuse(CloseCode::InvalidPayload, "compressed data is corrupt");
       return std::nullopt;
   }
-  if (!last && (options_->delivery == Delivery::Whole || message_.empty())) return std::nullopt;
-  inflated_bytes_ += message_.size();
+  if (!last && (options_->delivery == Delivery::Whole || part_->message.empty())) return std::nullopt;
+  part_->inflated_bytes += part_->message.size();
   message_lent_ = true;
-  return make_message(message_.mutable_bytes(), last);
+  return make_message(part_->message.mutable_bytes(), last);
 }
 
 bool Connection::check_text(Bytes piece, bool ends_message) {
-  if (message_kind_ != MessageKind::Text) return true;
-  if (!utf8_.receive(piece) || (ends_message && !utf8_.is_complete())) {
+  if (part_->message_kind != MessageKind::Text) return true;
+  if (!part_->utf8.receive(piece) || (ends_message && !part_->utf8.is_complete())) {
     return refuse(CloseCode::InvalidPayload, "text is not UTF-8");
   }
   return true;
@@ -414,20 +430,21 @@ Event Connection::make_message(MutableBytes payload, bool last) {
     statistics.compressed_received += message_compressed_ ? 1U : 0U;
   }
   return Event{.type = EventType::Message,
-               .kind = message_kind_,
+               .kind = part_->message_kind,
                .first = first,
                .last = last,
                .was_compressed = message_compressed_,
                .payload = payload};
 }
 
-/// The event that lent `message_` is over.
+/// The event that lent the message collected is over.
 void Connection::release_message() {
+  if (part_ == nullptr) return;
   if (message_lent_) {
     message_lent_ = false;
-    resources_->give_back(std::move(message_));
+    resources_->give_back(std::move(part_->message));
   }
-  if (!control_.empty() && !in_frame_) control_.reset();
+  if (!part_->control.empty() && !in_frame_) part_->control.reset();
 }
 
 }  // namespace sinnet::ws

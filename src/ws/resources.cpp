@@ -5,12 +5,15 @@
 
 #include "ws/compressor.hpp"
 #include "ws/output_queue.hpp"
+#include "ws/unfinished.hpp"
 
 namespace sinnet::ws {
 namespace {
 
 /// Enough for the connections that have output at the same time in an ordinary turn.
 constexpr std::size_t spare_queues_max = 64;
+/// As many for those in the middle of a frame: the next one that stops there was seldom the last.
+constexpr std::size_t spare_unfinished_max = 64;
 /// Message buffers worth keeping: below, malloc is as fast; above, one would hold the whole budget.
 constexpr std::size_t spare_buffer_bytes_min = 64 * 1024;
 constexpr std::size_t spare_buffers_bytes_max = 16 * 1024 * 1024;
@@ -19,6 +22,7 @@ constexpr std::size_t spare_buffers_bytes_max = 16 * 1024 * 1024;
 
 struct Resources::Pools {
   std::vector<std::unique_ptr<OutputQueue>> queues;
+  std::vector<std::unique_ptr<Unfinished>> unfinished;
   std::vector<Buffer> buffers;
   std::size_t buffers_bytes = 0;
 };
@@ -41,6 +45,19 @@ void Resources::give_back(std::unique_ptr<OutputQueue> queue) {
   if (pools_->queues.size() >= spare_queues_max) return;
   queue->reset();
   pools_->queues.push_back(std::move(queue));
+}
+
+std::unique_ptr<Unfinished> Resources::borrow_unfinished() {
+  if (pools_->unfinished.empty()) return std::make_unique<Unfinished>();
+  std::unique_ptr<Unfinished> unfinished = std::move(pools_->unfinished.back());
+  pools_->unfinished.pop_back();
+  return unfinished;
+}
+
+void Resources::give_back(std::unique_ptr<Unfinished> unfinished) {
+  if (pools_->unfinished.size() >= spare_unfinished_max) return;
+  *unfinished = {};
+  pools_->unfinished.push_back(std::move(unfinished));
 }
 
 Buffer Resources::borrow_buffer(std::size_t capacity_bytes) {

@@ -3,7 +3,6 @@
 /// verbs in, bytes out. It never reads a clock, a socket or a random device, and the peer cannot make it
 /// throw.
 
-#include <array>
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -18,7 +17,6 @@
 #include "sinnet/ws/frame.hpp"
 #include "sinnet/ws/resources.hpp"
 #include "sinnet/ws/shared_frame.hpp"
-#include "sinnet/ws/utf8.hpp"
 
 namespace sinnet::ws {
 
@@ -183,6 +181,8 @@ class Connection {
 
   // Encoding and life cycle: connection.cpp
   [[nodiscard]] OutputQueue& queue(Time now);
+  [[nodiscard]] Unfinished& unfinished();
+  [[nodiscard]] bool is_between_messages() const noexcept;
   [[nodiscard]] SendResult send_short(MessageKind kind, Bytes payload, Time now);
   [[nodiscard]] SendResult sent(std::size_t payload_bytes, bool compressed, bool ends_message = true);
   [[nodiscard]] FrameHeader outgoing(Opcode opcode, std::size_t payload_bytes);
@@ -194,45 +194,31 @@ class Connection {
   [[nodiscard]] bool is_lent(Bytes payload) const noexcept;
   [[nodiscard]] bool is_in_message(Bytes payload) const noexcept;
   [[nodiscard]] std::optional<Buffer> compress(Bytes payload, bool allowed);
-  void set_final(CloseCode code, std::string_view reason, bool is_failure) noexcept;
-  void end(CloseCode code, std::string_view reason) noexcept;
+  void set_final(CloseCode code, std::string_view reason, bool is_failure);
+  void end(CloseCode code, std::string_view reason);
   void time_what_began(Time now) noexcept;
 
   const Options* options_;
   Resources* resources_;
   std::unique_ptr<Deflate> deflate_;     ///< only where negotiated
   std::unique_ptr<OutputQueue> output_;  ///< only while something waits
+  std::unique_ptr<Unfinished> part_;     ///< only in the middle of something
 
   // Input. `input_` is what is lent and undecoded; it ends where the lent range ends.
   MutableBytes input_;
   const std::byte* lent_begin_ = nullptr;
-  Buffer kept_input_;                  ///< input copied by keep_input, then decoded from here
-  Buffer late_pong_;                   ///< the newest ping's payload, when too many pongs wait
-  Buffer control_;                     ///< the payload of a control frame that did not arrive in one piece
-  Buffer message_;                     ///< a message under way, or the one being lent
-  std::uint64_t message_bytes_ = 0;    ///< payload of the message so far, as on the wire
-  std::uint64_t inflated_bytes_ = 0;   ///< Pieces: of the message, handed over already
-  std::uint64_t frame_remaining_ = 0;  ///< payload of the current frame still to come
   Time last_received_;
-  Time last_progress_;             ///< when output was last taken, or began to wait
-  Time expiry_;                    ///< of the pong (Open) or of the closing (later states)
-  std::string_view final_reason_;  ///< always a literal: peers' reasons are lent with the event itself
+  Time last_progress_;  ///< when output was last taken, or began to wait
+  Time expiry_;         ///< of the pong (Open) or of the closing (later states)
 
-  MaskKey mask_key_{};  ///< rotated so that it always fits the next payload byte
-  std::array<std::byte, frame_header_bytes_max> header_carry_{};
-  std::uint8_t header_carried_ = 0;
-  Utf8Validator utf8_;
   Role role_;
   State state_ = State::Open;
-  Opcode frame_opcode_ = Opcode::Continuation;
-  MessageKind message_kind_ = MessageKind::Binary;
-  CloseCode final_code_ = CloseCode::NoStatus;
   bool in_frame_ : 1 = false;
   bool frame_fin_ : 1 = false;
   bool in_message_ : 1 = false;       ///< a data message has begun and not ended
   bool message_started_ : 1 = false;  ///< Pieces: some of it has been handed over
   bool message_compressed_ : 1 = false;
-  bool message_lent_ : 1 = false;     ///< `message_` belongs to the event handed out last
+  bool message_lent_ : 1 = false;     ///< the message collected belongs to the event handed out last
   bool in_sent_message_ : 1 = false;  ///< we are between the pieces of a message
   bool has_late_pong_ : 1 = false;
   bool awaits_pong_ : 1 = false;

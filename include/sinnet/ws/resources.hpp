@@ -1,5 +1,6 @@
 #pragma once
-/// What the connections of one thread share: random bytes, pools of output queues and zlib states, counters.
+/// What the connections of one thread share: random bytes, pools of output queues, of half-done input and
+/// of zlib states, counters.
 /// A connection at rest owns none of it, which is why ten thousand of them cost little.
 
 #include <cstdint>
@@ -11,6 +12,7 @@ namespace sinnet::ws {
 
 class CompressionPool;
 class OutputQueue;
+struct Unfinished;
 
 /// Totals over all connections that use these resources.
 struct Statistics {
@@ -40,6 +42,8 @@ class Resources {
   [[nodiscard]] CompressionPool& compression() noexcept { return *compression_; }
   [[nodiscard]] std::unique_ptr<OutputQueue> borrow_output();
   void give_back(std::unique_ptr<OutputQueue> queue);
+  [[nodiscard]] std::unique_ptr<Unfinished> borrow_unfinished();
+  void give_back(std::unique_ptr<Unfinished> unfinished);
   /// A buffer of at least this capacity and size 0, perhaps one given back before.
   [[nodiscard]] Buffer borrow_buffer(std::size_t capacity_bytes);
   /// Keeps a large unshared buffer for the next borrower (at most 16 MiB of them in all); drops any other.
