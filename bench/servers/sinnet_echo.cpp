@@ -55,9 +55,8 @@ int main(int argc, char** argv) {
   if (auto listening = server.listen("127.0.0.1:" + std::string(argv[1]), std::move(listener)); !listening) {
     return complain(listening.error());
   }
-  if (auto started = server.start(); !started) return complain(started.error());
-  std::puts("ready");
+  std::puts("ready");  // bound already: a client may connect
   std::fflush(stdout);
-  server.wait();
+  if (auto ran = server.run(); !ran) return complain(ran.error());
   return 0;
 }

@@ -40,8 +40,9 @@ thread_local const ServerCore* core_of_this_thread = nullptr;
 }
 
 void ServerCore::run_shard(Shard& shard) {
-  core_of_this_thread = this;
+  const ServerCore* outer = std::exchange(core_of_this_thread, this);
   shard.run();
+  core_of_this_thread = outer;
 }
 
 bool ServerCore::is_on_shard() const noexcept { return core_of_this_thread == this; }
@@ -143,10 +144,8 @@ Result<> spread_listeners(ServerCore& core) {
   return {};
 }
 
-}  // namespace
-
-Result<> Server::start() {
-  ServerCore& core = *core_;
+/// Shards and listeners, with no thread yet.
+Result<> prepare(ServerCore& core) {
   {
     const std::lock_guard lock(core.mutex);
     if (core.is_started) return fail(ErrorCode::InvalidArgument, "the server runs already");
@@ -160,14 +159,30 @@ Result<> Server::start() {
   }
   if (auto spread = spread_listeners(core); !spread) return spread;
   core.shards_running = core.shards.size();
-  for (const auto& shard : core.shards) {
-    core.threads.emplace_back([&core, target = shard.get()] { core.run_shard(*target); });
+  return {};
+}
+
+void start_threads(ServerCore& core, std::size_t first) {
+  for (std::size_t i = first; i < core.shards.size(); ++i) {
+    core.threads.emplace_back([&core, target = core.shards[i].get()] { core.run_shard(*target); });
   }
+}
+
+}  // namespace
+
+Result<> Server::start() {
+  if (auto prepared = prepare(*core_); !prepared) return prepared;
+  start_threads(*core_, 0);
   return {};
 }
 
 Result<> Server::run() {
-  if (auto started = start(); !started) return started;
+  if (auto prepared = prepare(*core_); !prepared) return prepared;
+  core_->runs_on_caller.store(true);
+  start_threads(*core_, 1);
+  core_->run_shard(*core_->shards.front());
+  core_->runs_on_caller.store(false);
+  core_->runs_on_caller.notify_all();
   wait();
   return {};
 }
@@ -193,6 +208,7 @@ void Server::wait() {
   // Several may wait: run() on one thread, stop() on another.
   const std::lock_guard joining(core_->joining);
   core_->threads.clear();  // joins
+  core_->runs_on_caller.wait(true);
 }
 
 bool Server::post(ConnectionId id, std::move_only_function<void(Connection&)> work) {

@@ -163,7 +163,6 @@ bool ServerConnection::ensure_accepted() {
 
 ws::SendResult ServerConnection::after_send(ws::SendResult result) {
   if (result) schedule_flush();
-  shard_->note_traffic();
   return result;
 }
 
@@ -221,8 +220,9 @@ bool ServerConnection::is_open() const noexcept {
 
 // ---- events and the end
 
+void ServerConnection::handle_slot_end() { shard_->note_traffic(); }
+
 bool ServerConnection::handle_event(const ws::Event& event) {
-  shard_->note_traffic();
   switch (event.type) {
     case ws::EventType::Message:
       route_->handler->message(

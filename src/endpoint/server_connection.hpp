@@ -86,6 +86,7 @@ class ServerConnection final : public Connection, public io::Driver<ServerConnec
   [[nodiscard]] ws::Connection& machine() noexcept { return machine_; }
   [[nodiscard]] std::size_t reply_bytes_max() const noexcept;
   [[nodiscard]] bool handle_event(const ws::Event& event);
+  void handle_slot_end();
   void handle_finished();
 
   [[nodiscard]] bool is_opening() const noexcept;

@@ -52,6 +52,7 @@ struct ServerCore {
   AddressCounter connections_per_ip;
   AddressCounter handshakes_per_ip;
 
+  std::atomic<bool> runs_on_caller = false;  ///< Server::run() is in the first shard's loop
   std::mutex joining;  ///< taken by whoever waits for the threads, never on one of them
   std::mutex mutex;
   std::size_t shards_running = 0;           ///< guarded by `mutex`

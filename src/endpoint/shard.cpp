@@ -242,6 +242,7 @@ void Shard::close(ServerConnection& connection) {
   slot.next_free = free_slot_;
   free_slot_ = index;
   counters_.connections.fetch_sub(1, std::memory_order_relaxed);
+  note_traffic();  // its last slot may have ended early
   loop_->destroy_later(std::unique_ptr<io::Destroyable>(&connection));
   note_gone();
 }

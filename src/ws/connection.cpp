@@ -48,10 +48,34 @@ Connection::~Connection() {
 
 // ---- sending
 
+OutputQueue& Connection::queue(Time now) {
+  if (output_ == nullptr) output_ = resources_->borrow_output();
+  if (output_->sendable_bytes() == 0) last_progress_ = now;  // what is held waits for us, not for the peer
+  return *output_;
+}
+
+Unfinished& Connection::unfinished() {
+  if (part_ == nullptr) part_ = resources_->borrow_unfinished();
+  return *part_;
+}
+
+inline SendResult Connection::sent(std::size_t payload_bytes, bool compressed, bool ends_message) {
+  Statistics& statistics = resources_->statistics();
+  statistics.messages_sent += ends_message ? 1U : 0U;
+  statistics.payload_bytes_sent += payload_bytes;
+  statistics.compressed_sent += compressed ? 1U : 0U;
+  const std::size_t waiting = output_->waiting_bytes();
+  if (waiting > options_->drained_below_bytes) drained_wanted_ = true;
+  return waiting;
+}
+
 /// The hot path of a server: a short message, copied behind its header of two or four bytes.
 SendResult Connection::send_short(MessageKind kind, Bytes payload, Time now) {
   const std::size_t head_bytes = payload.size() < 126 ? 2 : 4;
-  const MutableBytes room = queue(now).add_copied(head_bytes + payload.size());
+  OutputQueue* output = output_.get();
+  if (output == nullptr || output->sendable_bytes() == 0) [[unlikely]]
+    output = &queue(now);
+  const MutableBytes room = output->add_copied(head_bytes + payload.size());
   room[0] = std::byte{0x80} | static_cast<std::byte>(opcode_of(kind));
   if (head_bytes == 2) {
     room[1] = static_cast<std::byte>(payload.size());
@@ -69,6 +93,11 @@ SendResult Connection::send(MessageKind kind, Bytes payload, Time now, bool comp
       deflate_ == nullptr && !in_sent_message_ && options_->trace == nullptr) [[likely]] {
     return send_short(kind, payload, now);
   }
+  return send_any(kind, payload, now, compress);
+}
+
+/// send() off the hot path; apart, so that its many locals cost the hot path nothing.
+SendResult Connection::send_any(MessageKind kind, Bytes payload, Time now, bool compress) {
   if (state_ != State::Open) return std::unexpected(SendError::Closing);
   FrameHeader header = outgoing(opcode_of(kind), payload.size());
   if (std::optional<Buffer> compressed = this->compress(payload, compress)) {
@@ -143,27 +172,6 @@ void Connection::close(CloseCode code, std::string_view reason, Time now) {
 void Connection::send_preface(Bytes head, Time now) {
   assert(output_ == nullptr);
   queue(now).add_control(head);  // as a pong to an early ping, which then follows it instead of overtaking
-}
-
-OutputQueue& Connection::queue(Time now) {
-  if (output_ == nullptr) output_ = resources_->borrow_output();
-  if (output_->sendable_bytes() == 0) last_progress_ = now;  // what is held waits for us, not for the peer
-  return *output_;
-}
-
-Unfinished& Connection::unfinished() {
-  if (part_ == nullptr) part_ = resources_->borrow_unfinished();
-  return *part_;
-}
-
-SendResult Connection::sent(std::size_t payload_bytes, bool compressed, bool ends_message) {
-  Statistics& statistics = resources_->statistics();
-  statistics.messages_sent += ends_message ? 1U : 0U;
-  statistics.payload_bytes_sent += payload_bytes;
-  statistics.compressed_sent += compressed ? 1U : 0U;
-  const std::size_t waiting = output_->waiting_bytes();
-  if (waiting > options_->drained_below_bytes) drained_wanted_ = true;
-  return waiting;
 }
 
 /// The header of a frame of ours, with a fresh key for every frame a client sends (RFC 6455 5.3, 10.3).

@@ -107,7 +107,10 @@ bool Connection::decode_short(std::optional<Event>& event) {
   Statistics& statistics = resources_->statistics();
   ++statistics.messages_received;
   statistics.payload_bytes_received += length;
-  event.emplace(Event{.kind = is_text ? MessageKind::Text : MessageKind::Binary, .payload = payload});
+  event.emplace();  // filled in place: a copy would be loaded wider than its fields were just stored, and
+                    // stall
+  event->kind = is_text ? MessageKind::Text : MessageKind::Binary;
+  event->payload = payload;
   return true;
 }
 
@@ -118,11 +121,15 @@ bool Connection::is_between_messages() const noexcept {
 }
 
 std::optional<Event> Connection::poll_event() {
-  if (is_between_messages() && !drained_pending_ && state_ == State::Open && options_->trace == nullptr)
-      [[likely]] {
-    std::optional<Event> event;
-    if (decode_short(event)) return event;
-  }
+  std::optional<Event> event;
+  const bool is_plain =
+      is_between_messages() && !drained_pending_ && state_ == State::Open && options_->trace == nullptr;
+  if (!is_plain || !decode_short(event)) event = poll_any();
+  return event;
+}
+
+/// poll_event() off the hot path.
+std::optional<Event> Connection::poll_any() {
   release_message();
   if (drained_pending_) {
     drained_pending_ = false;

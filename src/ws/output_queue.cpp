@@ -36,20 +36,37 @@ void OutputQueue::add_segment(Segment segment, bool held) {
 }
 
 MutableBytes OutputQueue::begin_copied(std::size_t bytes, bool held) {
+  const bool grows = is_tail_open_ && !held;  // the arena was only too small
+  close_tail();
   const std::size_t offset = arena_reserve(bytes);
-  if (is_tail_open_ && !held) {  // the arena was only too small
+  if (grows) {
     segments_.back().size += bytes;
     sendable_bytes_ += bytes;
   } else {
     add_segment(Segment{.offset = offset, .size = bytes}, held);
-    is_tail_open_ = !held;
+  }
+  if (!held) {
+    is_tail_open_ = true;
+    tail_ = arena_at(arena_end_);
+    tail_room_ = arena_.size() - (arena_end_ - arena_base_);
   }
   return {arena_at(offset), bytes};
 }
 
+/// Frozen bytes stay the same, and whatever comes between breaks the neighbourhood: the next copied frame
+/// begins a segment of its own.
+void OutputQueue::close_tail() {
+  if (!is_tail_open_) return;
+  segments_.back().size += tail_bytes_;
+  sendable_bytes_ += tail_bytes_;
+  arena_end_ += tail_bytes_;
+  tail_bytes_ = tail_room_ = 0;
+  is_tail_open_ = false;
+}
+
 void OutputQueue::add_lent(Bytes header, Bytes payload) {
   std::memcpy(add_copied(header.size()).data(), header.data(), header.size());
-  is_tail_open_ = false;
+  close_tail();
   add_segment(
       Segment{.data = payload.data(), .size = payload.size(), .owner = Owner::Lent, .starts_frame = false},
       false);
@@ -57,7 +74,7 @@ void OutputQueue::add_lent(Bytes header, Bytes payload) {
 
 void OutputQueue::add_owned(Bytes header, Buffer owner, Bytes payload, bool held) {
   std::memcpy(add_copied(header.size(), held).data(), header.data(), header.size());
-  is_tail_open_ = false;
+  close_tail();
   add_segment(Segment{.data = payload.data(),
                       .size = payload.size(),
                       .owner = Owner::Buffer,
@@ -67,13 +84,13 @@ void OutputQueue::add_owned(Bytes header, Buffer owner, Bytes payload, bool held
 }
 
 void OutputQueue::add_shared(const SharedFrame& frame, Bytes encoded, bool held) {
-  is_tail_open_ = false;
+  close_tail();
   add_segment(Segment{.data = encoded.data(), .size = encoded.size(), .owner = Owner::Frame, .frame = frame},
               held);
 }
 
 void OutputQueue::add_control(Bytes frame) {
-  is_tail_open_ = false;
+  close_tail();
   const std::size_t offset = arena_reserve(frame.size());
   std::memcpy(arena_at(offset), frame.data(), frame.size());
   control_bytes_ += frame.size();
@@ -93,7 +110,7 @@ void OutputQueue::add_control(Bytes frame) {
 }
 
 void OutputQueue::release_held() {
-  is_tail_open_ = false;
+  close_tail();
   for (Segment& segment : held_) segments_.push_back(std::move(segment));
   sendable_bytes_ += held_bytes_;
   drop_held();
@@ -105,7 +122,7 @@ void OutputQueue::drop_held() {
 }
 
 void OutputQueue::freeze(std::size_t bytes_max) {
-  is_tail_open_ = false;
+  close_tail();
   while (frozen_end_ < segments_.size()) {
     const Segment& next = segments_[frozen_end_];
     if (frozen_bytes_ >= bytes_max && next.starts_frame) return;
@@ -192,7 +209,7 @@ void OutputQueue::keep_lent() {
 }
 
 void OutputQueue::reset() {
-  is_tail_open_ = false;
+  close_tail();
   segments_.clear();
   if (segments_.capacity() > segments_kept_max) segments_.shrink_to_fit();
   drop_held();

@@ -20,16 +20,14 @@ class OutputQueue {
   OutputQueue(const OutputQueue&) = delete;
   OutputQueue& operator=(const OutputQueue&) = delete;
 
-  /// Room for one frame of `bytes` bytes, copied in by the caller at once. `held`: it waits for
-  /// release_held().
+  /// Room for one frame of `bytes` bytes (at least one), copied in by the caller at once. `held`: it waits
+  /// for release_held().
   [[nodiscard]] MutableBytes add_copied(std::size_t bytes, bool held = false) {
-    // Neighbours in the arena become one slice, unless the earlier one is frozen: frozen bytes stay the same.
-    if (is_tail_open_ && !held && arena_end_ - arena_base_ + bytes <= arena_.size()) [[likely]] {
-      const std::size_t offset = arena_end_;
-      arena_end_ += bytes;
-      sendable_bytes_ += bytes;
-      segments_.back().size += bytes;
-      return {arena_at(offset), bytes};
+    if (bytes <= tail_room_ && !held) [[likely]] {
+      std::byte* place = tail_ + tail_bytes_;
+      tail_bytes_ += bytes;
+      tail_room_ -= bytes;
+      return {place, bytes};
     }
     return begin_copied(bytes, held);
   }
@@ -55,9 +53,11 @@ class OutputQueue {
   void keep_lent();
 
   /// All bytes not consumed yet, held ones included.
-  [[nodiscard]] std::size_t waiting_bytes() const noexcept { return sendable_bytes_ + held_bytes_; }
+  [[nodiscard]] std::size_t waiting_bytes() const noexcept {
+    return sendable_bytes_ + tail_bytes_ + held_bytes_;
+  }
   /// Bytes that may be frozen and written now.
-  [[nodiscard]] std::size_t sendable_bytes() const noexcept { return sendable_bytes_; }
+  [[nodiscard]] std::size_t sendable_bytes() const noexcept { return sendable_bytes_ + tail_bytes_; }
   [[nodiscard]] bool empty() const noexcept { return waiting_bytes() == 0; }
   [[nodiscard]] std::size_t frozen_bytes() const noexcept { return frozen_bytes_; }
   /// Bytes of control frames not consumed yet (counted until all of them are gone).
@@ -80,6 +80,7 @@ class OutputQueue {
   };
 
   [[nodiscard]] MutableBytes begin_copied(std::size_t bytes, bool held);
+  void close_tail();
   [[nodiscard]] std::size_t arena_reserve(std::size_t bytes);
   [[nodiscard]] std::byte* arena_at(std::size_t offset) noexcept {
     return arena_.data() + (offset - arena_base_);
@@ -92,9 +93,14 @@ class OutputQueue {
   std::vector<Segment> segments_;
   std::vector<Segment> held_;
   std::vector<std::byte> arena_;
-  std::size_t arena_base_ = 0;   ///< the running number of arena_[0]
-  std::size_t arena_end_ = 0;    ///< the running number behind the last used byte
-  bool is_tail_open_ = false;    ///< the last segment ends where the arena ends, and may grow
+  std::size_t arena_base_ = 0;  ///< the running number of arena_[0]
+  std::size_t arena_end_ = 0;   ///< the running number behind the last used byte
+  // While the last segment ends where the arena ends it may grow: neighbours become one slice. What it grew
+  // by is counted here and settled by close_tail(), so that one more short frame costs two additions.
+  std::byte* tail_ = nullptr;   ///< the arena behind what is settled
+  std::size_t tail_bytes_ = 0;  ///< written there since
+  std::size_t tail_room_ = 0;   ///< and how much more fits; 0 when closed
+  bool is_tail_open_ = false;
   std::size_t first_ = 0;        ///< segments_ before this are consumed
   std::size_t frozen_end_ = 0;   ///< segments_ before this are frozen
   std::size_t control_end_ = 0;  ///< where the next control frame goes, if not before the frozen end

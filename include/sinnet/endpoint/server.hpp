@@ -151,7 +151,8 @@ class Server {
 
   /// Starts the shards' threads.
   Result<> start();
-  /// start(), then waits until stop() or drain() is complete.
+  /// As start(), with the first shard on the calling thread; returns when stop() or drain() is complete. With
+  /// one shard the server has no other thread, which makes each of its system calls a little cheaper.
   Result<> run();
   /// Stops accepting, closes WebSockets with 1001 and other connections when they are idle, and stops when
   /// all are gone or the time is up. A second call with less time shortens it. `done`, if given with the

@@ -31,6 +31,7 @@ struct DriverLimits {
 ///     bool handle_event(Event);           // false: stop polling until resume()
 ///     std::size_t reply_bytes_max();      // polling and reading rest while so many bytes wait to be written
 ///     void handle_finished();             // the machine is done, or the transport lost; the last call
+///     void handle_slot_end();             // if it has one: once behind everything a slot did
 ///
 /// and may call `schedule_flush()` from anywhere on the loop's thread after it gave the machine something to
 /// do. Thread rule: the loop's thread.
@@ -181,6 +182,7 @@ class Driver : public ReadyHandler, public Timer, public Task, public Destroyabl
     } while (can_poll() && machine().has_event());
     machine().keep_output();
     machine().keep_input();
+    if constexpr (requires { derived().handle_slot_end(); }) derived().handle_slot_end();
     if (!shutdown_sent_ && machine().wants_shutdown_write()) {
       shutdown_sent_ = true;
       transport_->shutdown_write();

@@ -161,6 +161,7 @@ class Connection {
 
   // Decoding: connection_input.cpp
   [[nodiscard]] bool decode_short(std::optional<Event>& event);
+  [[nodiscard, gnu::noinline]] std::optional<Event> poll_any();
   [[nodiscard]] bool decode_header();
   [[nodiscard]] bool accept_header(const FrameHeader& header);
   [[nodiscard]] bool accept_data_header(const FrameHeader& header);
@@ -184,6 +185,7 @@ class Connection {
   [[nodiscard]] Unfinished& unfinished();
   [[nodiscard]] bool is_between_messages() const noexcept;
   [[nodiscard]] SendResult send_short(MessageKind kind, Bytes payload, Time now);
+  [[nodiscard, gnu::noinline]] SendResult send_any(MessageKind kind, Bytes payload, Time now, bool compress);
   [[nodiscard]] SendResult sent(std::size_t payload_bytes, bool compressed, bool ends_message = true);
   [[nodiscard]] FrameHeader outgoing(Opcode opcode, std::size_t payload_bytes);
   void queue_frame(const FrameHeader& header, Bytes payload, Time now, bool held);
