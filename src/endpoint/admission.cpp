@@ -2,28 +2,24 @@
 
 namespace sinnet::endpoint {
 
-bool AddressCounter::take(const IpAddress& address) {
+AddressCounter::Counts::value_type* AddressCounter::take(const IpAddress& address) {
+  if (max_ == 0) return nullptr;
   const std::lock_guard lock(mutex_);
-  std::size_t& count = counts_[address];
-  if (count >= max_) {
-    if (count == 0) counts_.erase(address);
-    return false;
-  }
-  ++count;
-  return true;
+  Counts::value_type& entry = *counts_.try_emplace(address, Count{.counter = this}).first;
+  if (entry.second.held >= max_) return nullptr;
+  ++entry.second.held;
+  return &entry;
 }
 
-void AddressCounter::give_back(const IpAddress& address) {
+void AddressCounter::give_back(Counts::value_type& entry) {
   const std::lock_guard lock(mutex_);
-  const auto found = counts_.find(address);
-  if (found != counts_.end() && --found->second == 0) counts_.erase(found);
+  if (--entry.second.held == 0) counts_.erase(counts_.find(entry.first));
 }
 
 std::optional<AddressTicket> AddressTicket::take(AddressCounter& counter, const IpAddress& address) {
-  if (!counter.take(address)) return std::nullopt;
   AddressTicket ticket;
-  ticket.counter_ = &counter;
-  ticket.address_ = address;
+  ticket.entry_ = counter.take(address);
+  if (ticket.entry_ == nullptr) return std::nullopt;
   return ticket;
 }
 

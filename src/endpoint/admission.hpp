@@ -19,39 +19,43 @@ class AddressCounter {
  public:
   explicit AddressCounter(std::size_t max) : max_(max) {}
 
-  /// False: the address has as many as it may.
-  [[nodiscard]] bool take(const IpAddress& address);
-  void give_back(const IpAddress& address);
-
  private:
+  friend class AddressTicket;
   struct Less {
     bool operator()(const IpAddress& a, const IpAddress& b) const noexcept { return a.octets < b.octets; }
   };
+  struct Count {
+    AddressCounter* counter = nullptr;
+    std::size_t held = 0;
+  };
+  using Counts = std::map<IpAddress, Count, Less>;
+
+  /// Null: the address has as many as it may. The entry stays where it is as long as somebody holds it.
+  [[nodiscard]] Counts::value_type* take(const IpAddress& address);
+  void give_back(Counts::value_type& entry);
+
   std::size_t max_;
   std::mutex mutex_;
-  std::map<IpAddress, std::size_t, Less> counts_;
+  Counts counts_;
 };
 
-/// A place in an AddressCounter, given back when it ends.
+/// A place in an AddressCounter, given back when it ends. One pointer, since every connection holds one.
 class AddressTicket {
  public:
   AddressTicket() = default;
-  AddressTicket(AddressTicket&& other) noexcept
-      : counter_(std::exchange(other.counter_, nullptr)), address_(other.address_) {}
+  AddressTicket(AddressTicket&& other) noexcept : entry_(std::exchange(other.entry_, nullptr)) {}
   AddressTicket& operator=(AddressTicket&& other) noexcept {
-    std::swap(counter_, other.counter_);
-    std::swap(address_, other.address_);
+    std::swap(entry_, other.entry_);
     return *this;
   }
   ~AddressTicket() {
-    if (counter_ != nullptr) counter_->give_back(address_);
+    if (entry_ != nullptr) entry_->second.counter->give_back(*entry_);
   }
   /// Nothing: the address has as many as it may.
   [[nodiscard]] static std::optional<AddressTicket> take(AddressCounter& counter, const IpAddress& address);
 
  private:
-  AddressCounter* counter_ = nullptr;
-  IpAddress address_;
+  AddressCounter::Counts::value_type* entry_ = nullptr;
 };
 
 /// A place among all connections.
@@ -64,6 +68,8 @@ class TotalTicket {
     std::swap(count_, other.count_);
     return *this;
   }
+  /// Whoever is told by other means that it holds one keeps it as TotalTicket(count) until it ends.
+  void release() noexcept { count_ = nullptr; }
   ~TotalTicket() {
     if (count_ != nullptr) count_->fetch_sub(1, std::memory_order_relaxed);
   }

@@ -6,7 +6,7 @@ namespace sinnet::endpoint {
 
 ClientConnection::ClientConnection(std::shared_ptr<ClientCore> core, std::shared_ptr<Handler> handler,
                                    ClientConnectionOwner& owner, Opened opened)
-    : Driver(*core->loop, std::move(opened.transport)),
+    : DrivenConnection(*core->loop, std::move(opened.transport)),
       core_(std::move(core)),
       handler_(std::move(handler)),
       owner_(&owner),
@@ -25,7 +25,7 @@ void ClientConnection::begin() {
 
 void ClientConnection::forsake() {
   owner_ = nullptr;
-  told_closed_ = true;
+  conceal_end();
   if (!is_finished()) abandon(io::CloseMode::Reset);
 }
 
@@ -37,82 +37,7 @@ Result<> ClientConnection::accept(const Accept&) {
 void ClientConnection::refuse(int, std::span<const http::Field>, std::string_view) {}
 void ClientConnection::answer_later(Duration) {}
 
-// ---- messages
-
-ws::SendResult ClientConnection::after_send(ws::SendResult result) {
-  if (result) schedule_flush();
-  return result;
-}
-
-ws::SendResult ClientConnection::send(ws::MessageKind kind, Bytes payload) {
-  if (is_finished()) return std::unexpected(ws::SendError::Closing);
-  return after_send(machine_.send(kind, payload, loop().now()));
-}
-
-ws::SendResult ClientConnection::send(ws::MessageKind kind, Buffer&& payload) {
-  if (is_finished()) return std::unexpected(ws::SendError::Closing);
-  return after_send(machine_.send(kind, std::move(payload), loop().now()));
-}
-
-ws::SendResult ClientConnection::send(const ws::SharedFrame& frame) {
-  if (is_finished()) return std::unexpected(ws::SendError::Closing);
-  return after_send(machine_.send(frame, loop().now()));
-}
-
-ws::SendResult ClientConnection::send_piece(ws::MessageKind kind, Bytes piece, bool first, bool last) {
-  if (is_finished()) return std::unexpected(ws::SendError::Closing);
-  return after_send(machine_.send_piece(kind, piece, first, last, loop().now()));
-}
-
-ws::SendResult ClientConnection::ping(Bytes payload) {
-  if (payload.size() > ws::control_payload_bytes_max) payload = payload.first(ws::control_payload_bytes_max);
-  if (is_finished()) return std::unexpected(ws::SendError::Closing);
-  return after_send(machine_.ping(payload, loop().now()));
-}
-
-std::size_t ClientConnection::room_bytes() const noexcept {
-  const std::size_t limit = core_->options.send_queue_bytes;
-  const std::size_t waiting = machine_.waiting_bytes();
-  return waiting < limit ? limit - waiting : 0;
-}
-
-bool ClientConnection::is_open() const noexcept {
-  return !is_finished() && machine_.state() == ws::State::Open;
-}
-
-// ---- events and the end
-
-bool ClientConnection::handle_event(const ws::Event& event) {
-  switch (event.type) {
-    case ws::EventType::Message:
-      handler_->message(
-          *this,
-          Message{.kind = event.kind, .payload = event.payload, .first = event.first, .last = event.last});
-      break;
-    case ws::EventType::Drained: handler_->drained(*this); break;
-    case ws::EventType::Closed:
-      tell_closed({.code = event.code, .reason = event.reason, .was_clean = event.was_clean});
-      break;
-    case ws::EventType::Failed:
-      tell_closed({.code = event.code, .reason = event.reason, .was_violation = true});
-      break;
-    case ws::EventType::Ping:
-    case ws::EventType::Pong: break;
-  }
-  return true;
-}
-
-void ClientConnection::tell_closed(const CloseInfo& info) {
-  if (std::exchange(told_closed_, true)) return;
-  handler_->close(*this, info);
-}
-
-void ClientConnection::close(ws::CloseCode code, std::string_view reason) {
-  if (is_finished()) return;
-  machine_.close(code, reason, loop().now());
-  // Somebody who paused waits for no message any more, and the end is told to the paused too.
-  schedule_flush();
-}
+// ---- the end
 
 void ClientConnection::abort() {
   if (is_finished()) return;

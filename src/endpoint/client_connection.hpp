@@ -7,8 +7,7 @@
 
 #include "endpoint/client_core.hpp"
 #include "endpoint/client_opening.hpp"
-#include "sinnet/endpoint/handler.hpp"
-#include "sinnet/io/driver.hpp"
+#include "endpoint/driven_connection.hpp"
 
 namespace sinnet::endpoint {
 
@@ -22,7 +21,7 @@ class ClientConnectionOwner {
   ~ClientConnectionOwner() = default;
 };
 
-class ClientConnection final : public Connection, public io::Driver<ClientConnection> {
+class ClientConnection final : public DrivenConnection<ClientConnection> {
  public:
   ClientConnection(std::shared_ptr<ClientCore> core, std::shared_ptr<Handler> handler,
                    ClientConnectionOwner& owner, Opened opened);
@@ -34,43 +33,29 @@ class ClientConnection final : public Connection, public io::Driver<ClientConnec
 
   // Connection
   [[nodiscard]] ConnectionId id() const noexcept override { return id_; }
-  [[nodiscard]] io::Loop& loop() const noexcept override { return Driver::loop(); }
   [[nodiscard]] const OpenRequest* request() const noexcept override { return nullptr; }
   Result<> accept(const Accept& how) override;
   void refuse(int status, std::span<const http::Field> headers, std::string_view body) override;
   void answer_later(Duration timeout) override;
-  using Connection::send;
-  ws::SendResult send(ws::MessageKind kind, Bytes payload) override;
-  ws::SendResult send(ws::MessageKind kind, Buffer&& payload) override;
-  ws::SendResult send(const ws::SharedFrame& frame) override;
-  ws::SendResult send_piece(ws::MessageKind kind, Bytes piece, bool first, bool last) override;
-  ws::SendResult ping(Bytes payload) override;
-  [[nodiscard]] std::size_t waiting_bytes() const noexcept override { return machine_.waiting_bytes(); }
-  [[nodiscard]] std::size_t room_bytes() const noexcept override;
-  void pause() override { Driver::pause(); }
-  void resume() override { Driver::resume(); }
-  void close(ws::CloseCode code, std::string_view reason) override;
   void abort() override;
-  [[nodiscard]] bool is_open() const noexcept override;
   void join(std::string_view channel) override;
   void leave(std::string_view channel) override;
   void publish(std::string_view channel, const Message& message, bool except_self) override;
   [[nodiscard]] std::string_view protocol() const noexcept override { return protocol_; }
   [[nodiscard]] std::string peer_host() const override { return transport().peer_address().host(); }
-  [[nodiscard]] const io::TlsInfo* tls() const noexcept override { return transport().tls(); }
-  [[nodiscard]] bool uses_compression() const noexcept override { return machine_.uses_compression(); }
 
  private:
-  friend class io::Driver<ClientConnection>;
+  friend class DrivenConnection<ClientConnection>;
 
-  // Driver
+  // DrivenConnection
   [[nodiscard]] ws::Connection& machine() noexcept { return machine_; }
-  [[nodiscard]] std::size_t reply_bytes_max() const noexcept { return core_->options.send_queue_bytes; }
-  [[nodiscard]] bool handle_event(const ws::Event& event);
-  void handle_finished() { end_life(); }
-
-  ws::SendResult after_send(ws::SendResult result);
-  void tell_closed(const CloseInfo& info);
+  [[nodiscard]] const ws::Connection& machine() const noexcept { return machine_; }
+  [[nodiscard]] Handler& handler() const noexcept { return *handler_; }
+  [[nodiscard]] std::size_t send_queue_bytes() const noexcept { return core_->options.send_queue_bytes; }
+  [[nodiscard]] static bool is_accepted() noexcept { return true; }
+  [[nodiscard]] static bool ensure_accepted() noexcept { return true; }
+  static void note_traffic() noexcept {}
+  static void handle_closing(const CloseInfo&) noexcept {}
   void end_life();
 
   std::shared_ptr<ClientCore> core_;
@@ -79,7 +64,6 @@ class ClientConnection final : public Connection, public io::Driver<ClientConnec
   ConnectionId id_;
   std::string protocol_;
   Buffer rest_;
-  bool told_closed_ = false;
   ws::Connection machine_;
 };
 

@@ -1,7 +1,6 @@
 #include "endpoint/server_connection.hpp"
 
 #include <algorithm>
-#include <cassert>
 
 #include "endpoint/shard.hpp"
 #include "sinnet/http/path.hpp"
@@ -43,18 +42,15 @@ struct ServerConnection::Rare {
 
 ServerConnection::ServerConnection(Shard& shard, ConnectionId id, std::unique_ptr<io::Transport> transport,
                                    OpeningRequest request)
-    : Driver(shard.loop(), std::move(transport)),
+    : DrivenConnection(shard.loop(), std::move(transport)),
       shard_(&shard),
       route_(request.route),
       id_(id),
       address_ticket_(std::move(request.address_ticket)),
-      total_ticket_(std::move(request.total_ticket)),
       machine_(ws::Role::Server, request.route->websocket, shard.resources(), shard.loop().now(),
                request.deflate) {
-  if (!request.forwarded_host.empty()) {
-    rare_ = std::make_unique<Rare>();
-    rare_->forwarded_host = std::move(request.forwarded_host);
-  }
+  request.total_ticket.release();
+  if (!request.forwarded_host.empty()) rare().forwarded_host = std::move(request.forwarded_host);
   opening_ = std::make_unique<Opening>(*this, std::move(request));
   std::vector<std::string_view> supported(route_->protocols.begin(), route_->protocols.end());
   opening_->request.protocol = ws::choose_protocol(opening_->request.protocols, supported).value_or("");
@@ -66,6 +62,25 @@ ServerConnection::~ServerConnection() {
     tell_closed({.code = ws::CloseCode::Abnormal, .reason = "dropped"});
   }
   if (rare_ != nullptr) shard_->channels().leave_all(*this);
+  (void)take_total_ticket();
+}
+
+void ServerConnection::operator delete(ServerConnection* connection, std::destroying_delete_t) {
+  ConnectionTable& table = connection->shard_->connections();
+  const ConnectionId id = connection->id_;
+  connection->~ServerConnection();
+  table.give_back(id);
+}
+
+TotalTicket ServerConnection::take_total_ticket() noexcept {
+  if (!is_counted_) return {};
+  is_counted_ = false;
+  return TotalTicket(shard_->core().connections);
+}
+
+ServerConnection::Rare& ServerConnection::rare() {
+  if (rare_ == nullptr) rare_ = std::make_unique<Rare>();
+  return *rare_;
 }
 
 // ---- the opening
@@ -86,7 +101,7 @@ const OpenRequest* ServerConnection::request() const noexcept {
 }
 
 Result<> ServerConnection::accept(const Accept& how) {
-  if (!is_opening() || told_closed_) return fail(ErrorCode::Closed, "the opening was answered already");
+  if (!is_opening() || has_told_closed()) return fail(ErrorCode::Closed, "the opening was answered already");
   ws::Acceptance acceptance{.protocol = how.protocol.value_or(opening_->request.protocol),
                             .deflate = opening_->asked.deflate,
                             .headers = how.headers};
@@ -94,11 +109,10 @@ Result<> ServerConnection::accept(const Accept& how) {
   if (!head) return std::unexpected(head.error());
   const auto listed = std::find(route_->protocols.begin(), route_->protocols.end(), acceptance.protocol);
   if (listed != route_->protocols.end()) {
-    protocol_ = *listed;
+    protocol_ = &*listed;
   } else if (!acceptance.protocol.empty()) {
-    if (rare_ == nullptr) rare_ = std::make_unique<Rare>();
-    rare_->protocol = acceptance.protocol;
-    protocol_ = rare_->protocol;
+    rare().protocol = acceptance.protocol;
+    protocol_ = &rare_->protocol;
   }
   is_accepted_ = true;
   loop().disarm(*opening_);
@@ -136,7 +150,7 @@ void ServerConnection::carry_out_answer() {
   leaving.transport = release_transport();
   if (rare_ != nullptr) leaving.forwarded_host = std::move(rare_->forwarded_host);
   leaving.address_ticket = std::move(address_ticket_);
-  leaving.total_ticket = std::move(total_ticket_);
+  leaving.total_ticket = take_total_ticket();
   leaving.since = loop().now();
   shard_->answer_and_close(std::move(leaving), answered->refusal);
   shard_->close(*this);
@@ -156,103 +170,33 @@ void ServerConnection::handle_open_timeout() {
 
 bool ServerConnection::ensure_accepted() {
   if (is_opening()) (void)accept({});
-  return is_accepted_ && !is_finished();
+  return is_accepted_;
 }
 
 // ---- messages
 
-ws::SendResult ServerConnection::after_send(ws::SendResult result) {
-  if (result) schedule_flush();
-  return result;
-}
-
-ws::SendResult ServerConnection::send(ws::MessageKind kind, Bytes payload) {
-  if (!ensure_accepted()) return std::unexpected(ws::SendError::Closing);
-  return after_send(machine_.send(kind, payload, loop().now()));
-}
-
-ws::SendResult ServerConnection::send(ws::MessageKind kind, Buffer&& payload) {
-  if (!ensure_accepted()) return std::unexpected(ws::SendError::Closing);
-  return after_send(machine_.send(kind, std::move(payload), loop().now()));
-}
-
-ws::SendResult ServerConnection::send(const ws::SharedFrame& frame) {
-  if (!ensure_accepted()) return std::unexpected(ws::SendError::Closing);
-  return after_send(machine_.send(frame, loop().now()));
-}
-
-ws::SendResult ServerConnection::send_piece(ws::MessageKind kind, Bytes piece, bool first, bool last) {
-  if (!ensure_accepted()) return std::unexpected(ws::SendError::Closing);
-  return after_send(machine_.send_piece(kind, piece, first, last, loop().now()));
-}
-
-ws::SendResult ServerConnection::ping(Bytes payload) {
-  if (payload.size() > ws::control_payload_bytes_max) payload = payload.first(ws::control_payload_bytes_max);
-  if (!ensure_accepted()) return std::unexpected(ws::SendError::Closing);
-  return after_send(machine_.ping(payload, loop().now()));
-}
+void ServerConnection::note_traffic() { shard_->note_traffic(); }
 
 bool ServerConnection::send_from_others(const ws::SharedFrame& frame) {
   if (!is_open()) return false;
   // Attack 37: who does not read loses the connection, not our memory. One message always fits an empty
   // queue.
   const std::size_t waiting = machine_.waiting_bytes();
-  if (waiting > 0 && waiting + frame.payload().size() > shard_->core().options.limits.send_queue_bytes) {
+  if (waiting > 0 && waiting + frame.payload().size() > send_queue_bytes()) {
     close(ws::CloseCode::PolicyViolation, too_slow);
     return false;
   }
   return after_send(machine_.send(frame, loop().now())).has_value();
 }
 
-std::size_t ServerConnection::room_bytes() const noexcept {
-  const std::size_t limit = shard_->core().options.limits.send_queue_bytes;
-  const std::size_t waiting = machine_.waiting_bytes();
-  return waiting < limit ? limit - waiting : 0;
-}
-
-std::size_t ServerConnection::reply_bytes_max() const noexcept {
+std::size_t ServerConnection::send_queue_bytes() const noexcept {
   return shard_->core().options.limits.send_queue_bytes;
 }
 
-bool ServerConnection::is_open() const noexcept {
-  return is_accepted_ && !is_finished() && machine_.state() == ws::State::Open;
-}
+// ---- the end
 
-// ---- events and the end
-
-void ServerConnection::handle_slot_end() { shard_->note_traffic(); }
-
-bool ServerConnection::handle_event(const ws::Event& event) {
-  switch (event.type) {
-    case ws::EventType::Message:
-      route_->handler->message(
-          *this,
-          Message{.kind = event.kind, .payload = event.payload, .first = event.first, .last = event.last});
-      break;
-    case ws::EventType::Drained: route_->handler->drained(*this); break;
-    case ws::EventType::Closed:
-      tell_closed({.code = event.code, .reason = event.reason, .was_clean = event.was_clean});
-      break;
-    case ws::EventType::Failed:
-      tell_closed({.code = event.code, .reason = event.reason, .was_violation = true});
-      break;
-    case ws::EventType::Ping:
-    case ws::EventType::Pong: break;
-  }
-  return true;
-}
-
-void ServerConnection::tell_closed(const CloseInfo& info) {
-  if (told_closed_) return;
-  told_closed_ = true;
+void ServerConnection::handle_closing(const CloseInfo& info) {
   if (is_accepted_) shard_->observer().websocket_closed(peer_host(), info);
-  route_->handler->close(*this, info);
-}
-
-void ServerConnection::close(ws::CloseCode code, std::string_view reason) {
-  if (!ensure_accepted()) return;
-  machine_.close(code, reason, loop().now());
-  schedule_flush();
 }
 
 void ServerConnection::abort() {
@@ -270,8 +214,6 @@ void ServerConnection::drain() {
   close(ws::CloseCode::GoingAway, "the server is going away");
 }
 
-void ServerConnection::handle_finished() { end_life(); }
-
 void ServerConnection::end_life() {
   if (is_accepted_) tell_closed({.code = ws::CloseCode::Abnormal, .reason = "dropped"});
   shard_->close(*this);
@@ -279,10 +221,7 @@ void ServerConnection::end_life() {
 
 // ---- channels and who it is
 
-std::vector<Channels::Membership>& ServerConnection::memberships() {
-  if (rare_ == nullptr) rare_ = std::make_unique<Rare>();
-  return rare_->memberships;
-}
+std::vector<Channels::Membership>& ServerConnection::memberships() { return rare().memberships; }
 
 void ServerConnection::join(std::string_view channel) {
   if (!is_finished()) shard_->channels().join(*this, channel);

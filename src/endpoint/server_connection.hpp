@@ -1,16 +1,17 @@
 #pragma once
-/// ServerConnection: one WebSocket of a server: its machine on its transport, its opening, its channels. It
-/// applies the limits of a connection and calls the handler; it parses nothing.
+/// ServerConnection: one WebSocket of a server: its opening, its channels, its limits and its end. It
+/// parses nothing.
 
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
 #include "endpoint/admission.hpp"
 #include "endpoint/channels.hpp"
+#include "endpoint/driven_connection.hpp"
 #include "endpoint/router.hpp"
 #include "sinnet/endpoint/handler.hpp"
-#include "sinnet/io/driver.hpp"
 #include "sinnet/ws/connection.hpp"
 #include "sinnet/ws/handshake.hpp"
 
@@ -33,12 +34,15 @@ struct OpeningRequest {
   Buffer rest;  ///< bytes that came behind the head
 };
 
-/// Alive from the opening until handle_finished; then destroyed at the end of the turn.
-class ServerConnection final : public Connection, public io::Driver<ServerConnection> {
+/// Alive from the opening until its end; then destroyed at the end of the turn. Lives in the shard's
+/// ConnectionTable. Its members are few and in this order for the ten thousand idle ones.
+class ServerConnection final : public DrivenConnection<ServerConnection> {
  public:
   ServerConnection(Shard& shard, ConnectionId id, std::unique_ptr<io::Transport> transport,
                    OpeningRequest request);
   ~ServerConnection() override;
+  /// Destroys it and gives its storage back to the table.
+  static void operator delete(ServerConnection* connection, std::destroying_delete_t);
 
   /// Asks the handler. Destroys nothing: a refused connection ends at the turn's end.
   void begin();
@@ -51,62 +55,50 @@ class ServerConnection final : public Connection, public io::Driver<ServerConnec
 
   // Connection
   [[nodiscard]] ConnectionId id() const noexcept override { return id_; }
-  [[nodiscard]] io::Loop& loop() const noexcept override { return Driver::loop(); }
   [[nodiscard]] const OpenRequest* request() const noexcept override;
   Result<> accept(const Accept& how) override;
   void refuse(int status, std::span<const http::Field> headers, std::string_view body) override;
   void answer_later(Duration timeout) override;
-  using Connection::send;
-  ws::SendResult send(ws::MessageKind kind, Bytes payload) override;
-  ws::SendResult send(ws::MessageKind kind, Buffer&& payload) override;
-  ws::SendResult send(const ws::SharedFrame& frame) override;
-  ws::SendResult send_piece(ws::MessageKind kind, Bytes piece, bool first, bool last) override;
-  ws::SendResult ping(Bytes payload) override;
-  [[nodiscard]] std::size_t waiting_bytes() const noexcept override { return machine_.waiting_bytes(); }
-  [[nodiscard]] std::size_t room_bytes() const noexcept override;
-  void pause() override { Driver::pause(); }
-  void resume() override { Driver::resume(); }
-  void close(ws::CloseCode code, std::string_view reason) override;
   void abort() override;
-  [[nodiscard]] bool is_open() const noexcept override;
   void join(std::string_view channel) override;
   void leave(std::string_view channel) override;
   void publish(std::string_view channel, const Message& message, bool except_self) override;
-  [[nodiscard]] std::string_view protocol() const noexcept override { return protocol_; }
+  [[nodiscard]] std::string_view protocol() const noexcept override {
+    return protocol_ == nullptr ? std::string_view() : *protocol_;
+  }
   [[nodiscard]] std::string peer_host() const override;
-  [[nodiscard]] const io::TlsInfo* tls() const noexcept override { return transport().tls(); }
-  [[nodiscard]] bool uses_compression() const noexcept override { return machine_.uses_compression(); }
 
  private:
-  friend class io::Driver<ServerConnection>;
+  friend class DrivenConnection<ServerConnection>;
   struct Opening;
   struct Rare;
 
-  // Driver
+  // DrivenConnection
   [[nodiscard]] ws::Connection& machine() noexcept { return machine_; }
-  [[nodiscard]] std::size_t reply_bytes_max() const noexcept;
-  [[nodiscard]] bool handle_event(const ws::Event& event);
-  void handle_slot_end();
-  void handle_finished();
-
-  [[nodiscard]] bool is_opening() const noexcept;
+  [[nodiscard]] const ws::Connection& machine() const noexcept { return machine_; }
+  [[nodiscard]] Handler& handler() const noexcept { return *route_->handler; }
+  [[nodiscard]] std::size_t send_queue_bytes() const noexcept;
+  [[nodiscard]] bool is_accepted() const noexcept { return is_accepted_; }
   [[nodiscard]] bool ensure_accepted();
-  void handle_open_timeout();
-  void carry_out_answer();
-  void tell_closed(const CloseInfo& info);
-  ws::SendResult after_send(ws::SendResult result);
+  void note_traffic();
+  void handle_closing(const CloseInfo& info);
   void end_life();
 
+  [[nodiscard]] bool is_opening() const noexcept;
+  [[nodiscard]] Rare& rare();
+  [[nodiscard]] TotalTicket take_total_ticket() noexcept;
+  void handle_open_timeout();
+  void carry_out_answer();
+
+  bool is_accepted_ : 1 = false;
+  bool is_counted_ : 1 = true;  ///< it holds a TotalTicket of the shard's core
   Shard* shard_;
   const Route* route_;
   ConnectionId id_;
-  std::unique_ptr<Opening> opening_;  ///< until the answer to the opening is on its way
-  std::unique_ptr<Rare> rare_;        ///< what few connections have
-  std::string_view protocol_;         ///< in the route or in rare_
+  std::unique_ptr<Opening> opening_;       ///< until the answer to the opening is on its way
+  std::unique_ptr<Rare> rare_;             ///< what few connections have
+  const std::string* protocol_ = nullptr;  ///< in the route or in rare_; null for none
   AddressTicket address_ticket_;
-  TotalTicket total_ticket_;
-  bool is_accepted_ : 1 = false;
-  bool told_closed_ : 1 = false;
   ws::Connection machine_;
 };
 

@@ -12,19 +12,6 @@
 #include "sinnet/io/tls.hpp"
 
 namespace sinnet::endpoint {
-namespace {
-
-// A connection id: shard, generation, slot. The generation keeps an id from naming a later connection.
-constexpr unsigned slot_bits = 24;
-constexpr unsigned generation_bits = 32;
-constexpr std::uint64_t slot_mask = (std::uint64_t{1} << slot_bits) - 1;
-
-constexpr ConnectionId make_id(unsigned shard, std::uint32_t generation, std::size_t slot) {
-  return ConnectionId{(std::uint64_t{shard} << (slot_bits + generation_bits)) |
-                      (std::uint64_t{generation} << slot_bits) | slot};
-}
-
-}  // namespace
 
 /// One listener of this shard.
 class Shard::Port final : public io::AcceptHandler {
@@ -104,7 +91,7 @@ class TravellingDescriptor {
 };
 
 Shard::Shard(ServerCore& core, unsigned index, std::unique_ptr<io::Loop> loop)
-    : core_(&core), index_(index), loop_(std::move(loop)), resources_(loop_->random()) {
+    : core_(&core), loop_(std::move(loop)), resources_(loop_->random()), connections_(index) {
   traffic_board_ = std::make_unique<TrafficBoard>(resources_.statistics());
 }
 
@@ -125,9 +112,7 @@ void Shard::run() {
 void Shard::end_all() {
   is_draining_ = true;  // what other shards still send here is turned away
   ports_.clear();
-  for (Slot& slot : slots_) {
-    if (slot.connection != nullptr) slot.connection->abort();
-  }
+  for (ServerConnection* connection : connections_.all()) connection->abort();
   while (!http_sessions_.empty()) {
     HttpSession& session = **http_sessions_.begin();
     session.abort();
@@ -211,36 +196,16 @@ void Shard::answer_and_close(Arrival leaving, std::string_view response) {
 // ---- connections
 
 ServerConnection& Shard::open(std::unique_ptr<io::Transport> transport, OpeningRequest request) {
-  if (free_slot_ == no_slot) {
-    free_slot_ = static_cast<std::uint32_t>(slots_.size());
-    slots_.push_back({.next_free = no_slot});
-  }
-  const std::uint32_t index = free_slot_;
-  Slot& slot = slots_[index];
-  free_slot_ = slot.next_free;
-  slot.connection = new ServerConnection(*this, make_id(index_, slot.generation, index), std::move(transport),
-                                         std::move(request));
+  const ConnectionTable::Place place = connections_.take();
+  auto* const connection =
+      ::new (place.storage) ServerConnection(*this, place.id, std::move(transport), std::move(request));
   counters_.connections.fetch_add(1, std::memory_order_relaxed);
   load_.fetch_add(1, std::memory_order_relaxed);
-  return *slot.connection;
-}
-
-ServerConnection* Shard::find(ConnectionId id) noexcept {
-  const auto value = static_cast<std::uint64_t>(id);
-  const std::size_t index = value & slot_mask;
-  if (index >= slots_.size()) return nullptr;
-  const Slot& slot = slots_[index];
-  return slot.connection != nullptr && slot.connection->id() == id ? slot.connection : nullptr;
+  return *connection;
 }
 
 void Shard::close(ServerConnection& connection) {
-  const auto index = static_cast<std::uint32_t>(static_cast<std::uint64_t>(connection.id()) & slot_mask);
-  Slot& slot = slots_[index];
-  if (slot.connection != &connection) return;
-  slot.connection = nullptr;
-  ++slot.generation;
-  slot.next_free = free_slot_;
-  free_slot_ = index;
+  if (!connections_.forget(connection.id())) return;
   counters_.connections.fetch_sub(1, std::memory_order_relaxed);
   note_traffic();  // its last slot may have ended early
   loop_->destroy_later(std::unique_ptr<io::Destroyable>(&connection));
@@ -309,9 +274,7 @@ void Shard::drain(Time until) {
   // Copies, since each may end within the call.
   const std::vector<HttpSession*> sessions(http_sessions_.begin(), http_sessions_.end());
   for (HttpSession* session : sessions) session->drain();
-  for (const Slot& slot : slots_) {
-    if (slot.connection != nullptr) slot.connection->drain();
-  }
+  for (ServerConnection* connection : connections_.all()) connection->drain();
   if (load() == 0) loop_->stop();
 }
 

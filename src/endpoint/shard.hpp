@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "endpoint/channels.hpp"
+#include "endpoint/connection_table.hpp"
 #include "endpoint/http_session.hpp"
 #include "endpoint/server_connection.hpp"
 #include "endpoint/server_core.hpp"
@@ -42,6 +43,7 @@ class Shard {
   [[nodiscard]] ServerCore& core() noexcept { return *core_; }
   [[nodiscard]] ws::Resources& resources() noexcept { return resources_; }
   [[nodiscard]] Channels& channels() noexcept { return channels_; }
+  [[nodiscard]] ConnectionTable& connections() noexcept { return connections_; }
   [[nodiscard]] ServerObserver& observer() noexcept { return *core_->options.observer; }
 
   // ---- any thread
@@ -63,7 +65,7 @@ class Shard {
   void close(ProxyPreface& preface);
   /// The PROXY header is read: on to TLS and HTTP.
   void hand_over(ProxyPreface& preface, Arrival arrival);
-  [[nodiscard]] ServerConnection* find(ConnectionId id) noexcept;
+  [[nodiscard]] ServerConnection* find(ConnectionId id) noexcept { return connections_.find(id); }
 
   /// Publishes in the one order of the channel: on its home shard first, then from there on all others.
   void publish(std::string_view channel, const ws::SharedFrame& frame, ConnectionId except);
@@ -89,11 +91,6 @@ class Shard {
   class Port;
   class DrainTimer;
   class TrafficBoard;
-  struct Slot {
-    ServerConnection* connection = nullptr;
-    std::uint32_t generation = 1;
-    std::uint32_t next_free = 0;
-  };
 
   [[nodiscard]] bool admit(Arrival& arrival, const io::SocketAddress& peer);
   void arrived(int fd, const io::SocketAddress& peer, const ListenerOptions& listener);
@@ -101,14 +98,12 @@ class Shard {
   void end_all();
 
   ServerCore* core_;
-  unsigned index_;
   std::unique_ptr<io::Loop> loop_;
   ws::Resources resources_;
   Channels channels_;
   std::vector<std::unique_ptr<Port>> ports_;
-  std::vector<Slot> slots_;
-  std::uint32_t free_slot_ = no_slot;
-  // Short-lived, so owned here rather than in slots: the unordered set's keys are our own addresses.
+  ConnectionTable connections_;
+  // Short-lived, so owned here rather than in a table: the unordered set's keys are our own addresses.
   std::unordered_set<HttpSession*> http_sessions_;
   std::unordered_set<ProxyPreface*> prefaces_;
   std::unique_ptr<DrainTimer> drain_timer_;
@@ -116,8 +111,6 @@ class Shard {
   bool is_draining_ = false;
   std::atomic<std::size_t> load_ = 0;
   Counters counters_;
-
-  static constexpr std::uint32_t no_slot = UINT32_MAX;
 };
 
 }  // namespace sinnet::endpoint

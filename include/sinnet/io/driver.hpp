@@ -36,7 +36,7 @@ struct DriverLimits {
 /// and may call `schedule_flush()` from anywhere on the loop's thread after it gave the machine something to
 /// do. Thread rule: the loop's thread.
 template <class Derived>
-class Driver : public ReadyHandler, public Timer, public Task, public Destroyable {
+class Driver : public ReadyHandler, public Timer, public Task {
  public:
   ~Driver() override = default;
 

@@ -43,12 +43,18 @@ class Timer : private Link {
   Time when_{};
 };
 
+/// Something whose destruction must wait for the end of the turn.
+class Destroyable {
+ public:
+  virtual ~Destroyable() = default;
+};
+
 /// Work the loop does for somebody at a fixed place in the turn. Embedded by its owner and linked at most
-/// once, so queueing never allocates. Destroying a queued task takes it out of the queue.
-class Task : private Link {
+/// once, so queueing never allocates. Destroying a queued task takes it out of the queue. Destroyable, since
+/// who flushes often ends there too, and a second base for that would be another pointer in each.
+class Task : public Destroyable, private Link {
  public:
   Task() = default;
-  virtual ~Task() = default;
 
   /// Not queued when called; may queue itself again, and may destroy itself or any other task.
   virtual void run_task() = 0;
@@ -56,12 +62,6 @@ class Task : private Link {
 
  private:
   friend class TaskQueue;
-};
-
-/// Something whose destruction must wait for the end of the turn.
-class Destroyable {
- public:
-  virtual ~Destroyable() = default;
 };
 
 struct LoopOptions {
