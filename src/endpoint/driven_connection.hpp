@@ -20,7 +20,7 @@ namespace sinnet::endpoint {
 ///     std::size_t send_queue_bytes() const;        // polling and reading rest while so many bytes wait
 ///     bool is_accepted() const;                    // the opening was answered with yes
 ///     bool ensure_accepted();                      // … or is now
-///     void note_traffic();                         // something was counted in the machine's statistics
+///     void note_traffic();                         // the machine's statistics may have changed in this slot
 ///     void handle_closing(const CloseInfo& info);  // just before the handler is told of the end
 ///     void end_life();                             // the transport is closed; the last call
 ///
@@ -79,7 +79,6 @@ class DrivenConnection : public Connection, public io::Driver<DrivenConnection<D
 
   ws::SendResult after_send(ws::SendResult result) {
     if (result) this->schedule_flush();
-    derived().note_traffic();
     return result;
   }
 
@@ -105,9 +104,9 @@ class DrivenConnection : public Connection, public io::Driver<DrivenConnection<D
   [[nodiscard]] ws::Connection& machine() noexcept { return derived().machine(); }
   [[nodiscard]] const ws::Connection& machine() const noexcept { return derived().machine(); }
   [[nodiscard]] std::size_t reply_bytes_max() const noexcept { return derived().send_queue_bytes(); }
+  void handle_slot_end() { derived().note_traffic(); }
   void handle_finished() { derived().end_life(); }
   [[nodiscard]] bool handle_event(const ws::Event& event) {
-    derived().note_traffic();
     switch (event.type) {
       case ws::EventType::Message:
         derived().handler().message(

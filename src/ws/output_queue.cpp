@@ -30,9 +30,11 @@ std::size_t OutputQueue::arena_reserve(std::size_t bytes) {
   return offset;
 }
 
-void OutputQueue::add_segment(Segment segment, bool held) {
-  (held ? held_bytes_ : sendable_bytes_) += segment.size;
-  (held ? held_ : segments_).push_back(std::move(segment));
+OutputQueue::Segment& OutputQueue::add_segment(std::size_t size, bool held) {
+  (held ? held_bytes_ : sendable_bytes_) += size;
+  Segment& segment = (held ? held_ : segments_).emplace_back();
+  segment.size = size;
+  return segment;
 }
 
 MutableBytes OutputQueue::begin_copied(std::size_t bytes, bool held) {
@@ -43,7 +45,7 @@ MutableBytes OutputQueue::begin_copied(std::size_t bytes, bool held) {
     segments_.back().size += bytes;
     sendable_bytes_ += bytes;
   } else {
-    add_segment(Segment{.offset = offset, .size = bytes}, held);
+    add_segment(bytes, held).offset = offset;
   }
   if (!held) {
     is_tail_open_ = true;
@@ -67,26 +69,28 @@ void OutputQueue::close_tail() {
 void OutputQueue::add_lent(Bytes header, Bytes payload) {
   std::memcpy(add_copied(header.size()).data(), header.data(), header.size());
   close_tail();
-  add_segment(
-      Segment{.data = payload.data(), .size = payload.size(), .owner = Owner::Lent, .starts_frame = false},
-      false);
+  Segment& segment = add_segment(payload.size(), false);
+  segment.data = payload.data();
+  segment.owner = Owner::Lent;
+  segment.starts_frame = false;
 }
 
 void OutputQueue::add_owned(Bytes header, Buffer owner, Bytes payload, bool held) {
   std::memcpy(add_copied(header.size(), held).data(), header.data(), header.size());
   close_tail();
-  add_segment(Segment{.data = payload.data(),
-                      .size = payload.size(),
-                      .owner = Owner::Buffer,
-                      .starts_frame = false,
-                      .buffer = std::move(owner)},
-              held);
+  Segment& segment = add_segment(payload.size(), held);
+  segment.data = payload.data();
+  segment.owner = Owner::Buffer;
+  segment.starts_frame = false;
+  segment.buffer = std::move(owner);
 }
 
 void OutputQueue::add_shared(const SharedFrame& frame, Bytes encoded, bool held) {
   close_tail();
-  add_segment(Segment{.data = encoded.data(), .size = encoded.size(), .owner = Owner::Frame, .frame = frame},
-              held);
+  Segment& segment = add_segment(encoded.size(), held);
+  segment.data = encoded.data();
+  segment.owner = Owner::Frame;
+  segment.frame = frame;
 }
 
 void OutputQueue::add_control(Bytes frame) {

@@ -86,7 +86,7 @@ class OutputQueue {
     return arena_.data() + (offset - arena_base_);
   }
   [[nodiscard]] const std::byte* data_of(const Segment& segment) const noexcept;
-  void add_segment(Segment segment, bool held);
+  Segment& add_segment(std::size_t size, bool held);
   void compact_segments();
   void compact_arena();
 

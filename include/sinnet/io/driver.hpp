@@ -142,7 +142,7 @@ class Driver : public ReadyHandler, public Timer, public Task {
   }
 
   void poll_events() {
-    while (can_poll()) {
+    while (can_poll() && machine().has_event()) {
       auto event = machine().poll_event();
       if (!event) return;
       if (!derived().handle_event(*event)) {
