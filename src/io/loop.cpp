@@ -5,6 +5,7 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -30,10 +31,11 @@ constexpr std::size_t mailbox_items_per_turn = 1024;
 
 class EpollLoop final : public Loop {
  public:
-  EpollLoop(LoopOptions options, int epoll_fd, int wake_fd)
+  EpollLoop(LoopOptions options, int epoll_fd, int wake_fd, int timer_fd)
       : options_(options),
         epoll_fd_(epoll_fd),
         wake_fd_(wake_fd),
+        timer_fd_(timer_fd),
         wheel_(read_clock()),
         mailbox_(options.mailbox_items_max, wake_fd),
         scratch_(std::make_unique_for_overwrite<std::byte[]>(options.scratch_bytes)) {
@@ -65,6 +67,7 @@ class EpollLoop final : public Loop {
 
  private:
   void wait(Duration max_wait);
+  void set_timer(Time due);
   void fetch(Duration limit);
   [[nodiscard]] bool spin(Duration limit);
   [[nodiscard]] bool has_work() const noexcept;
@@ -74,6 +77,8 @@ class EpollLoop final : public Loop {
   const LoopOptions options_;
   const int epoll_fd_;
   const int wake_fd_;
+  const int timer_fd_;
+  Time timer_set_for_ = time_never;
   std::atomic<bool> stopping_{false};
   bool in_turn_ = false;
   TimerWheel wheel_;
@@ -85,7 +90,7 @@ class EpollLoop final : public Loop {
   SystemRandom random_;
   LoopStatistics statistics_;
   // What the last wait fetched: batch_[handled_..fetched_) is yet to be handled. The watcher is null for the
-  // wake-up and for what has been unwatched since.
+  // wake-ups and for what has been unwatched since.
   std::array<epoll_event, batch_events> batch_;
   std::size_t handled_ = 0;
   std::size_t fetched_ = 0;
@@ -94,6 +99,7 @@ class EpollLoop final : public Loop {
 EpollLoop::~EpollLoop() {
   mailbox_.close();
   destroy_doomed();
+  ::close(timer_fd_);
   ::close(wake_fd_);
   ::close(epoll_fd_);
 }
@@ -109,6 +115,7 @@ bool EpollLoop::run_once(Duration max_wait) {
   in_turn_ = true;
   wait(max_wait);
   now_ = read_clock();
+  if (now_ >= timer_set_for_) timer_set_for_ = time_never;
   next_tasks_.run();
   handle_ready_descriptors();
   statistics_.posted += mailbox_.run(mailbox_items_per_turn);
@@ -133,19 +140,29 @@ bool EpollLoop::has_work() const noexcept {
 
 void EpollLoop::wait(Duration max_wait) {
   Duration limit = std::max(max_wait, Duration::zero());
-  if (has_work()) {
-    limit = Duration::zero();
-  } else if (const Time due = wheel_.next_due(); due != time_never) {
-    limit = std::clamp(due - read_clock(), Duration::zero(), limit);
-  }
-  if (limit > Duration::zero() && options_.busy_poll > Duration::zero()) {
+  if (has_work()) limit = Duration::zero();
+  if (limit == Duration::zero()) return fetch(limit);
+  if (const Time due = wheel_.next_due(); due < timer_set_for_) set_timer(due);
+  if (options_.busy_poll > Duration::zero()) {
     if (spin(std::min(limit, options_.busy_poll))) return;
     if (limit != Duration::max()) limit = std::max(limit - options_.busy_poll, Duration::zero());
   }
-  if (limit == Duration::zero()) return fetch(limit);
   if (!mailbox_.begin_wait()) return fetch(Duration::zero());
   fetch(limit);
   mailbox_.end_wait();
+}
+
+// A descriptor wakes the loop for its timers: a time limit of the wait itself would make the kernel start and
+// stop a timer for every sleep. It is set again only for an earlier time; one that fires for nothing costs a
+// turn.
+void EpollLoop::set_timer(Time due) {
+  timer_set_for_ = due;
+  const std::int64_t at = std::max<std::int64_t>(due.time_since_epoch().count(), 1);  // 0 would disarm it
+  itimerspec setting{};
+  setting.it_value.tv_sec = static_cast<time_t>(at / 1'000'000'000);
+  setting.it_value.tv_nsec = static_cast<long>(at % 1'000'000'000);
+  [[maybe_unused]] const int set = ::timerfd_settime(timer_fd_, TFD_TIMER_ABSTIME, &setting, nullptr);
+  assert(set == 0);
 }
 
 // Looks again and again instead of sleeping. True when something turned up.
@@ -159,19 +176,14 @@ bool EpollLoop::spin(Duration limit) {
 }
 
 void EpollLoop::fetch(Duration limit) {
-  timespec timeout{};
-  if (limit != Duration::max()) {
-    timeout.tv_sec = static_cast<time_t>(limit.count() / 1'000'000'000);
-    timeout.tv_nsec = static_cast<long>(limit.count() % 1'000'000'000);
-  }
-  int count = ::epoll_pwait2(epoll_fd_, batch_.data(), static_cast<int>(batch_events),
-                             limit == Duration::max() ? nullptr : &timeout, nullptr);
-  if (count < 0 &&
-      errno == ENOSYS) {  // Linux before 5.11; rounded up, since a wait too short would come back for nothing
+  constexpr int size = static_cast<int>(batch_events);
+  int count = 0;
+  if (limit == Duration::max() || limit == Duration::zero()) {
+    count = ::epoll_wait(epoll_fd_, batch_.data(), size, limit == Duration::zero() ? 0 : -1);
+  } else {  // rounded up, since a wait too short would come back for nothing
     constexpr auto day_ms = std::int64_t{24} * 3600 * 1000;
-    const std::int64_t ms =
-        limit == Duration::max() ? -1 : std::min(day_ms, (limit.count() + 999'999) / 1'000'000);
-    count = ::epoll_wait(epoll_fd_, batch_.data(), static_cast<int>(batch_events), static_cast<int>(ms));
+    const std::int64_t ms = std::min(day_ms, (limit.count() + 999'999) / 1'000'000);
+    count = ::epoll_wait(epoll_fd_, batch_.data(), size, static_cast<int>(ms));
   }
   assert(count >= 0 || errno == EINTR);
   handled_ = 0;
@@ -228,16 +240,19 @@ Result<std::unique_ptr<Loop>> Loop::create(LoopOptions options) {
   const int epoll_fd = ::epoll_create1(EPOLL_CLOEXEC);
   if (epoll_fd < 0) return std::unexpected(Error::from_errno(errno, "epoll_create1"));
   const int wake_fd = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  // Edge-triggered: every write reports once, and nobody spends a system call on reading the counter.
+  const int timer_fd = ::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  // Edge-triggered: each wake-up reports once, and nobody spends a system call on reading a counter.
   epoll_event event{};
   event.events = EPOLLIN | EPOLLET;
-  if (wake_fd < 0 || ::epoll_ctl(epoll_fd, EPOLL_CTL_ADD, wake_fd, &event) != 0) {
+  if (wake_fd < 0 || timer_fd < 0 || ::epoll_ctl(epoll_fd, EPOLL_CTL_ADD, wake_fd, &event) != 0 ||
+      ::epoll_ctl(epoll_fd, EPOLL_CTL_ADD, timer_fd, &event) != 0) {
     const int error = errno;
-    if (wake_fd >= 0) ::close(wake_fd);
-    ::close(epoll_fd);
-    return std::unexpected(Error::from_errno(error, "eventfd"));
+    for (const int fd : {timer_fd, wake_fd, epoll_fd}) {
+      if (fd >= 0) ::close(fd);
+    }
+    return std::unexpected(Error::from_errno(error, "eventfd or timerfd"));
   }
-  return std::make_unique<EpollLoop>(options, epoll_fd, wake_fd);
+  return std::make_unique<EpollLoop>(options, epoll_fd, wake_fd, timer_fd);
 }
 
 Time Loop::read_clock() {
