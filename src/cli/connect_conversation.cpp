@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "cli/output.hpp"
+#include "sinnet/ws/utf8.hpp"
 
 namespace sinnet::cli {
 namespace {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "sinnet/ws/connection.hpp"
+#include "sinnet/ws/utf8.hpp"
 #include "ws/connection_deflate.hpp"
 #include "ws/output_queue.hpp"
 #include "ws/unfinished.hpp"
