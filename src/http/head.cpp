@@ -78,12 +78,6 @@ bool is_port(std::string_view text) noexcept {
   return value <= 65535;
 }
 
-bool connection_stays(const Headers& headers, int version_minor) noexcept {
-  // RFC 9112 9.3: `close` wins over everything; HTTP/1.0 must ask to stay.
-  if (headers.has_token("connection", "close")) return false;
-  return version_minor > 0 || headers.has_token("connection", "keep-alive");
-}
-
 }  // namespace
 
 bool equals_case_blind(std::string_view a, std::string_view b) noexcept {
@@ -229,6 +223,12 @@ bool Headers::has_token(std::string_view name, std::string_view token) const noe
 
 // ---- heads
 
+bool Head::keeps_alive() const noexcept {
+  // RFC 9112 9.3: `close` wins over everything; HTTP/1.0 must ask to stay.
+  if (headers_.has_token("connection", "close")) return false;
+  return version_minor_ > 0 || headers_.has_token("connection", "keep-alive");
+}
+
 std::string_view RequestHead::path_and_query() const noexcept {
   switch (form_) {
     case TargetForm::Origin:
@@ -244,10 +244,7 @@ std::string_view RequestHead::path_and_query() const noexcept {
 
 std::string_view RequestHead::host() const noexcept {
   if (form_ == TargetForm::Authority) return target();
-  return headers_.find("host").value_or(std::string_view{});
+  return headers().find("host").value_or(std::string_view{});
 }
-
-bool RequestHead::keeps_alive() const noexcept { return connection_stays(headers_, version_minor_); }
-bool ResponseHead::keeps_alive() const noexcept { return connection_stays(headers_, version_minor_); }
 
 }  // namespace sinnet::http

@@ -119,8 +119,7 @@ class Headers {
     std::uint16_t value_offset;
     std::uint16_t value_bytes;
   };
-  friend class RequestHead;
-  friend class ResponseHead;
+  friend class Head;
   Headers() noexcept = default;
   Headers(std::string_view text, std::span<const Entry> entries);
   [[nodiscard]] std::string_view text() const noexcept;
@@ -139,17 +138,38 @@ enum class TargetForm : std::uint8_t {
   Asterisk,   ///< `*`, only with OPTIONS
 };
 
-/// A request head that HeadParser found sound. Copying shares the bytes. Views live as long as any copy.
-/// Immutable, so any number of threads may read it.
-class RequestHead {
+/// What the heads of requests and responses have in common. Copying shares the bytes. Views live as long as
+/// any copy. Immutable, so any number of threads may read it.
+class Head {
+ public:
+  /// 1 for HTTP/1.1, 0 for HTTP/1.0.
+  [[nodiscard]] int version_minor() const noexcept { return version_minor_; }
+  [[nodiscard]] const Headers& headers() const noexcept { return headers_; }
+  /// The head exactly as received, with the blank line that ends it.
+  [[nodiscard]] std::string_view text() const noexcept { return headers_.text(); }
+  /// Whether the connection may carry another request behind this exchange (RFC 9112 9.3).
+  [[nodiscard]] bool keeps_alive() const noexcept;
+
+ protected:
+  Head() noexcept = default;
+  [[nodiscard]] std::string_view text(std::size_t offset, std::size_t size_bytes) const noexcept {
+    return headers_.text(offset, size_bytes);
+  }
+
+ private:
+  friend class HeadParser;
+  Headers headers_;
+  std::uint8_t version_minor_ = 1;
+};
+
+/// A request head that HeadParser found sound.
+class RequestHead : public Head {
  public:
   /// An empty head: every view is empty. Assign a parsed one.
   RequestHead() noexcept = default;
 
-  [[nodiscard]] std::string_view method() const noexcept { return headers_.text(0, method_bytes_); }
-  [[nodiscard]] std::string_view target() const noexcept {
-    return headers_.text(method_bytes_ + 1U, target_bytes_);
-  }
+  [[nodiscard]] std::string_view method() const noexcept { return text(0, method_bytes_); }
+  [[nodiscard]] std::string_view target() const noexcept { return text(method_bytes_ + 1U, target_bytes_); }
   [[nodiscard]] TargetForm target_form() const noexcept { return form_; }
   /// Path and query as sent, undecoded: the target itself in origin-form; `/` for an absolute-form without a
   /// path; `*` for asterisk-form; empty for authority-form. Route by this and never by the authority inside a
@@ -157,46 +177,29 @@ class RequestHead {
   [[nodiscard]] std::string_view path_and_query() const noexcept;
   /// The Host field's value, or the target in authority-form; empty in an HTTP/1.0 request without one.
   [[nodiscard]] std::string_view host() const noexcept;
-  /// 1 for HTTP/1.1, 0 for HTTP/1.0.
-  [[nodiscard]] int version_minor() const noexcept { return version_minor_; }
-  [[nodiscard]] const Headers& headers() const noexcept { return headers_; }
-  /// The head exactly as received, with the blank line that ends it.
-  [[nodiscard]] std::string_view text() const noexcept { return headers_.text(); }
-  /// Whether the client may send another request on this connection (RFC 9112 9.3).
-  [[nodiscard]] bool keeps_alive() const noexcept;
 
  private:
   friend class HeadParser;
-  Headers headers_;
   std::uint16_t method_bytes_ = 0;
   std::uint16_t target_bytes_ = 0;
   TargetForm form_ = TargetForm::Origin;
-  std::uint8_t version_minor_ = 1;
 };
 
-/// A response head that HeadParser found sound. As RequestHead in all else.
-class ResponseHead {
+/// A response head that HeadParser found sound.
+class ResponseHead : public Head {
  public:
   ResponseHead() noexcept = default;
 
   /// 100–999.
   [[nodiscard]] int status() const noexcept { return status_; }
   /// May be empty: RFC 9112 4 lets a server leave it out.
-  [[nodiscard]] std::string_view reason() const noexcept {
-    return headers_.text(reason_offset_, reason_bytes_);
-  }
-  [[nodiscard]] int version_minor() const noexcept { return version_minor_; }
-  [[nodiscard]] const Headers& headers() const noexcept { return headers_; }
-  [[nodiscard]] std::string_view text() const noexcept { return headers_.text(); }
-  [[nodiscard]] bool keeps_alive() const noexcept;
+  [[nodiscard]] std::string_view reason() const noexcept { return text(reason_offset_, reason_bytes_); }
 
  private:
   friend class HeadParser;
-  Headers headers_;
   std::uint16_t status_ = 0;
   std::uint16_t reason_offset_ = 0;
   std::uint16_t reason_bytes_ = 0;
-  std::uint8_t version_minor_ = 1;
 };
 
 enum class HeadRole : std::uint8_t { Request, Response };
