@@ -102,4 +102,6 @@ class ServerConnection final : public DrivenConnection<ServerConnection> {
   ws::Connection machine_;
 };
 
+static_assert(sizeof(void*) != 8 || sizeof(ServerConnection) <= 264);
+
 }  // namespace sinnet::endpoint

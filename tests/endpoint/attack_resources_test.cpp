@@ -130,10 +130,9 @@ TEST(AttackTotals, Attack99ConnectionAtRestFitsItsBudget) {
   RecordProperty("idle_bytes", static_cast<int>(idle));
   RecordProperty("deflate_bytes", static_cast<int>(with_deflate));
   RecordProperty("after_large_bytes", static_cast<int>(after_large));
-  // Three kibibytes hold the connection, its transport and their fields; a kept buffer or zlib state would
-  // not fit.
-  EXPECT_LT(idle, 3u * 1024);
-  EXPECT_LT(with_deflate, 3u * 1024 + 512);
+  // Place and transport are 344 bytes; the rest is room for the test's own clients and what the threads keep.
+  EXPECT_LT(idle, 1024u);
+  EXPECT_LT(with_deflate, 1024u + 512);
   // One large buffer may be kept for the next borrower, by the thread and not by each connection.
   EXPECT_LT(after_large, 4u * 1024);
 }

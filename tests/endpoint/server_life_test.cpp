@@ -1,6 +1,9 @@
 /// A WebSocket of a Server from its first message to its end: what the handler is told, and how it holds
 /// back.
 
+#include <cstdint>
+#include <set>
+
 #include "endpoint/live_server.hpp"
 #include "support/bytes.hpp"
 
@@ -247,6 +250,50 @@ TEST_F(ServerBehindProxy, GarbageOrSilenceEndsTheConnection) {
     EXPECT_EQ(client.read_to_end(), "") << garbage;
   }
   EXPECT_EQ(who("PROXY TCP4 203.0.113.9 10.0.0.1 4000 80\r\n"), "203.0.113.9");
+}
+
+/// Connections come and go in many orders; an id must never reach another than the one it named.
+TEST(ServerIds, AnIdOfAConnectionThatEndedNamesNoLaterOne) {
+  ServerOptions options;
+  options.shards = 1;
+  options.limits.connections_per_ip = options.limits.handshakes_per_ip = 1000;
+  Reports ids;  // before the server, whose end still reports
+  Reports ends;
+  Reports reached;
+  LiveServer live(options);
+  ASSERT_TRUE(live.server.route(
+      "/id", Callbacks{.open =
+                           [&](Connection& connection) {
+                             ids.add(std::to_string(static_cast<std::uint64_t>(connection.id())));
+                           },
+                       .close = [&](Connection&, const CloseInfo&) { ends.add("end"); }}));
+  live.start();
+  // More than two blocks of the table, so that one is filled, one emptied and one begun again.
+  constexpr std::size_t count = 150;
+  std::vector<SocketClient> clients;
+  for (std::size_t i = 0; i < count; ++i) clients.push_back(live.open("/id"));
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i % 3 == 0 || i >= 64) clients[i].reset();
+  }
+  const std::size_t ended = 22 + (count - 64);
+  ASSERT_EQ(ends.wait(ended).size(), ended);
+  for (std::size_t i = 0; i < ended; ++i) clients.push_back(live.open("/id"));
+  const std::vector<std::string> all = ids.wait(count + ended);
+  ASSERT_EQ(all.size(), count + ended);
+  EXPECT_EQ(std::set<std::string>(all.begin(), all.end()).size(), all.size());
+
+  for (const std::string& id : all) {
+    live.server.post(endpoint::ConnectionId{std::stoull(id)}, [&reached, id](Connection& connection) {
+      reached.add(id);
+      EXPECT_EQ(static_cast<std::uint64_t>(connection.id()), std::stoull(id));
+    });
+  }
+  std::vector<std::string> living;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool is_gone = i < count && (i % 3 == 0 || i >= 64);
+    if (!is_gone) living.push_back(all[i]);
+  }
+  EXPECT_EQ(reached.wait(living.size()), living);
 }
 
 }  // namespace
