@@ -37,10 +37,10 @@ void ProxyPreface::finish() {
   arrival_.transport->want(false, false);
   arrival_.transport->set_ready_handler(nullptr);
   const io::SocketAddress& source = parser_.header().source;
-  if (source.is_ip()) {
-    arrival_.forwarded_host = source.host();
-    arrival_.proxied_peer = std::make_unique<io::SocketAddress>(source);
-  }
+  // Attack 77: whom the header does not name (UNKNOWN, LOCAL, a Unix socket) nobody trusts either, so an
+  // X-Forwarded-For behind it is a stranger's word. For limits and logs such a client is the socket's peer.
+  arrival_.proxied_peer = std::make_unique<io::SocketAddress>(source.is_ip() ? source : io::SocketAddress{});
+  if (source.is_ip()) arrival_.forwarded_host = source.host();
   if (const std::optional<IpAddress> address = ip_of(source); address && !core.trusted.trusts(*address)) {
     auto ticket = AddressTicket::take(core.connections_per_ip, *address);
     if (!ticket) return refuse("too many connections from this address");

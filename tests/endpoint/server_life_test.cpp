@@ -242,6 +242,18 @@ TEST_F(ServerBehindProxy, Attack77ForwardedForBehindAProxyHeaderIsTheClientsOwnW
   EXPECT_EQ(who("PROXY TCP4 127.0.0.1 10.0.0.1 4000 80\r\n", "X-Forwarded-For: 192.0.2.1\r\n"), "192.0.2.1");
 }
 
+TEST_F(ServerBehindProxy, Attack77ClientThatTheHeaderDoesNotNameCannotNameItself) {
+  // Haproxy spec 2.1 and 2.2: for UNKNOWN and LOCAL the socket's own peer counts. It is in trusted_proxies
+  // here, but who speaks HTTP through it is unknown.
+  const std::string_view forged = "X-Forwarded-For: 192.0.2.1\r\n";
+  EXPECT_EQ(who("PROXY UNKNOWN\r\n", forged), "127.0.0.1");
+  EXPECT_EQ(who("PROXY UNKNOWN ffff::1 ffff::2 1 2\r\n", forged), "127.0.0.1");
+  const std::string local(as_text(bytes("0d0a0d0a000d0a515549540a 20 00 0000")));
+  EXPECT_EQ(who(local), "127.0.0.1");
+  EXPECT_EQ(who(local, forged), "127.0.0.1");
+  EXPECT_TRUE(who("PROXY TCP4 203.0.113.9 10.0.0.1 4000 80\r\n") == "203.0.113.9");
+}
+
 TEST_F(ServerBehindProxy, GarbageOrSilenceEndsTheConnection) {
   for (const std::string_view garbage :
        {"GET / HTTP/1.1\r\n\r\n", "PROXY TCP4 1.2.3.4\r\n", "PROXY ", "\r\n\r\nxxxxxxxxxxxxxxxx", ""}) {
