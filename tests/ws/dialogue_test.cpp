@@ -3,6 +3,7 @@
 
 #include "support/dialogue.hpp"
 
+#include <gtest/gtest-spi.h>
 #include <gtest/gtest.h>
 
 #include "ws/connection_rig.hpp"
@@ -128,6 +129,40 @@ TEST(ConnectionDialogue, PeerThatBreaksARuleIsToldOnce) {
         .give(frame(peer, 0x82, "01"));
     talk.run(make(role), {"binary 00", "failed 1002 reserved opcode"});
   }
+}
+
+/// Ends as planted: what the law must find.
+struct PlantedEnd {
+  void give(std::string_view) {}
+  std::string read(std::size_t) { return has_ended ? late : ""; }
+  void end(test::Ending) { has_ended = true; }
+  bool finish() { return finishes; }
+  std::vector<std::string> told() { return has_ended ? events : std::vector<std::string>{}; }
+  static bool is_final(std::string_view event) { return event == "closed"; }
+
+  bool finishes = true;
+  std::string late{};
+  std::vector<std::string> events{"closed"};
+  bool has_ended = false;
+};
+
+int faults_found(const PlantedEnd& planted) {
+  testing::TestPartResultArray found;
+  {
+    testing::ScopedFakeTestPartResultReporter reporter(&found);
+    test::Dialogue<PlantedEnd>().give("ab").run([&] { return std::make_unique<PlantedEnd>(planted); }, {});
+  }
+  return found.size();
+}
+
+TEST(DialogueLaw, FindsEveryPlantedFault) {
+  EXPECT_EQ(faults_found({}), 0) << "a sound end";
+  EXPECT_GT(faults_found({.finishes = false}), 0) << "it hangs";
+  EXPECT_GT(faults_found({.late = "x"}), 0) << "it writes what nobody waits for";
+  EXPECT_GT(faults_found({.events = {}}), 0) << "nobody is told";
+  EXPECT_GT(faults_found({.events = {"closed", "closed"}}), 0) << "told twice";
+  EXPECT_GT(faults_found({.events = {"ghost", "closed"}}), 0) << "told what was not said";
+  EXPECT_GT(faults_found({.events = {"closed", "ghost"}}), 0) << "told something behind the end";
 }
 
 }  // namespace
