@@ -73,6 +73,7 @@ class AttackDeflate : public ::testing::TestWithParam<bool> {
         }}));
     live->start();
   }
+  void TearDown() override { EXPECT_TRUE(live->serves_others()); }
   void expect_close(std::string_view wire, unsigned code) {
     SocketClient client = live->open("/count", offer);
     client.send(wire);

@@ -23,6 +23,7 @@ class AttackFrames : public ::testing::Test {
     live = std::make_unique<LiveServer>(std::move(options));
     live->start();
   }
+  void TearDown() override { EXPECT_TRUE(live->serves_others()); }
 
   /// Sends the bytes behind an opening and expects this close code, the end, and another client to be served.
   void expect_close(std::string_view wire, unsigned code) {
@@ -135,6 +136,7 @@ TEST(AttackFramesBehindClose, Attack30WhatComesBehindACloseIsIgnored) {
   client.send(wire_frame(8, close_payload(1000)) + wire_frame(1, "late") + wire_frame(9, "late"));
   EXPECT_EQ(client.read_frame()->close_code(), 1000u);
   EXPECT_EQ(client.read_to_end(), "");
+  EXPECT_TRUE(live.serves_others());
   live.server.stop();
   EXPECT_EQ(reports.now(), std::vector<std::string>{"close"});
 }
@@ -199,6 +201,7 @@ TEST(AttackDefaults, Attack34DefaultsAreFinite) {
   EXPECT_EQ(client.read_close_code(), 1009u);
   EXPECT_LE(options.websocket.message_bytes_max, 16u * 1024 * 1024);
   EXPECT_LE(options.http.head.head_bytes_max, 64u * 1024);
+  EXPECT_TRUE(live.serves_others());
 }
 
 TEST(AttackIdle, Attack35DeclaredButMissingPayloadEndsAtThePongDeadline) {
@@ -223,6 +226,19 @@ TEST_F(AttackFrames, Attack36PingFloodOfAPeerThatNeverReadsIsHeldBack) {
   // Its pongs are coalesced, so it may go on for ever; what it costs us is the pings' own CPU.
   client.send_until_blocked(pings, 16 * 1024 * 1024, 100);
   EXPECT_TRUE(live->serves_others());
+}
+
+TEST_F(AttackFrames, Attack36FloodsOfPongsAndEmptyMessagesChangeNothing) {
+  std::string pongs;
+  for (int i = 0; i < 20'000; ++i) pongs += wire_frame(10, i % 2 == 0 ? "" : "unasked");
+  SocketClient client = live->open();
+  EXPECT_TRUE(client.send(pongs));
+  std::string empty;
+  for (int i = 0; i < 20'000; ++i) empty += wire_frame(2, "");
+  EXPECT_TRUE(client.send(empty + wire_frame(8, close_payload(1000))));
+  const std::string answer = client.read_to_end();
+  EXPECT_EQ(answer.size(), 20'000u * 2 + 4) << "each empty message echoed, then the Close";
+  EXPECT_EQ(answer.substr(answer.size() - 4), std::string("\x88\x02\x03\xe8", 4));
 }
 
 TEST_F(AttackFrames, Attack36EchoFloodOfAPeerThatNeverReadsStopsItsSocket) {

@@ -34,6 +34,7 @@ class AttackHandshake : public ::testing::Test {
 
   LiveServer live;
   void SetUp() override { live.start(); }
+  void TearDown() override { EXPECT_TRUE(live.serves_others()); }
 };
 
 std::string head_with(std::string_view lines) {

@@ -110,6 +110,7 @@ TEST_F(ServerTls, Attack14PlainBytesOnATlsPortEndTheConnection) {
 TEST_F(ServerTls, Attack19AlpnWithoutOursIsRefused) {
   EXPECT_FALSE(TlsSocketClient(live->connect(), "localhost", "\x02h2").is_open());
   EXPECT_TRUE(TlsSocketClient(live->connect(), "localhost", "\x02h2\x08http/1.1").is_open());
+  expect_served();
 }
 
 TEST_F(ServerTls, Attack19AnotherHostThanTheNameOfTheHandshakeIs421) {

@@ -104,6 +104,11 @@ class Connection {
   ws::SendResult send(const Message& message) { return send(message.kind, message.payload); }
   ws::SendResult send_text(std::string_view text) { return send(ws::MessageKind::Text, as_bytes(text)); }
   ws::SendResult send_binary(Bytes payload) { return send(ws::MessageKind::Binary, payload); }
+  /// A message that goes as it is even where compression was agreed on: for a secret, which must not share a
+  /// compressor with text that an attacker may choose (CRIME, BREACH; attack 52).
+  ws::SendResult send_uncompressed(ws::MessageKind kind, Bytes payload) {
+    return send_piece(kind, payload, true, true);
+  }
 
   /// Bytes that wait for this peer, and how many more fit below the configured send queue.
   [[nodiscard]] virtual std::size_t waiting_bytes() const noexcept = 0;
