@@ -2,8 +2,10 @@
 
 #include <editline/readline.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -12,7 +14,12 @@ namespace sinnet::cli {
 namespace {
 
 constexpr int history_lines_max = 1000;
-constexpr std::string_view erase_line = "\r\x1b[K";
+
+/// Columns of the terminal; 80 where it does not say.
+std::size_t columns() {
+  winsize size{};
+  return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
 
 class EditedTerminal final : public Terminal, private io::Watcher {
  public:
@@ -24,8 +31,8 @@ class EditedTerminal final : public Terminal, private io::Watcher {
         handle_end_(std::move(handle_end)) {}
   ~EditedTerminal() override {
     if (is_watched_) loop_.unwatch(STDIN_FILENO, *this);
+    erase_line();
     rl_callback_handler_remove();
-    std::fwrite(erase_line.data(), 1, erase_line.size(), stdout);
     std::fflush(stdout);
     current = nullptr;
   }
@@ -40,13 +47,21 @@ class EditedTerminal final : public Terminal, private io::Watcher {
   }
 
   void print(std::string_view lines) override {
-    std::fwrite(erase_line.data(), 1, erase_line.size(), stdout);
+    erase_line();
     std::fwrite(lines.data(), 1, lines.size(), stdout);
     std::fflush(stdout);
     if (is_editing_) rl_forced_update_display();
   }
 
  private:
+  /// Erases the line being typed with every row that it wraps over; the cursor is then where it began. A
+  /// byte counts as a column, which is short for text beyond ASCII: libedit spells it out, and a row may stay.
+  void erase_line() const {
+    const std::size_t before_cursor = prompt_.size() + static_cast<std::size_t>(std::max(rl_point, 0));
+    const std::size_t rows_up = is_editing_ ? before_cursor / columns() : 0;
+    if (rows_up > 0) std::fprintf(stdout, "\x1b[%zuA", rows_up);
+    std::fputs("\r\x1b[J", stdout);
+  }
   static void take_line(char* line) {
     const std::unique_ptr<char, void (*)(void*)> owned(line, &std::free);
     if (current != nullptr) current->handle(line);

@@ -1,6 +1,7 @@
 // `sinnet listen` and the line editor of both roles.
 
 #include <pty.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -120,6 +121,32 @@ TEST_F(OnTerminal, WhatArrivesLeavesTheLineBeingTypedWhole) {
   ASSERT_TRUE(io::test::turn_until(*loop_, [&] { return ended_.has_value(); }));
   EXPECT_EQ(ended_->status, 0);
   EXPECT_THAT(heard, ElementsAre("first", "half more", "first"));
+}
+
+TEST_F(OnTerminal, WhatArrivesErasesEveryRowOfALineThatWraps) {
+  Peer* talker = nullptr;
+  ScriptedServer server(*loop_, on_frames([&](Peer& peer, const ws::FrameHeader& header, std::string text) {
+    talker = &peer;
+    echo(peer, header, text);
+  }));
+  start({"connect", server.url()});
+  const winsize narrow{.ws_row = 24, .ws_col = 20, .ws_xpixel = 0, .ws_ypixel = 0};
+  ASSERT_EQ(::ioctl(terminal_, TIOCSWINSZ, &narrow), 0);
+  ASSERT_TRUE(shows("> ")) << shown_;
+  type("first\n");
+  ASSERT_TRUE(shows("first\r\n")) << shown_;
+  ASSERT_TRUE(shows("> ")) << shown_;
+  type(std::string(49, 'w') + "!");  // with the prompt two rows of 20 columns, and 12 of the third
+  ASSERT_TRUE(shows("!")) << shown_;
+  talker->send(server_frame(0x81, "news"));
+  ASSERT_TRUE(shows("\x1b[2A\r\x1b[Jnews\r\n")) << "two rows up, then all below is erased: " << shown_;
+  ASSERT_TRUE(shows("> w")) << "the line is drawn again: " << shown_;
+  ASSERT_TRUE(shows("!")) << shown_;
+  type("\n");
+  ASSERT_TRUE(shows("w!\r\n")) << shown_;
+  type("\x04");
+  ASSERT_TRUE(io::test::turn_until(*loop_, [&] { return ended_.has_value(); }));
+  EXPECT_EQ(ended_->status, 0);
 }
 
 }  // namespace
