@@ -299,7 +299,7 @@ std::size_t Connection::waiting_bytes() const noexcept {
 
 void Connection::consume_output(std::size_t bytes, Time now) {
   if (output_ == nullptr || bytes == 0) return;
-  output_->consume(bytes);
+  output_->consume(bytes, *resources_);
   last_progress_ = now;
   if (is_ping_waiting_ && output_->control_bytes() == 0 && state_ == State::Open) {
     is_ping_waiting_ = false;

@@ -16,6 +16,8 @@ namespace {
 /// A payload with at least this much missing is read straight into its message; for less, one read of the
 /// shared buffer that may bring more frames along is cheaper than a read of its own.
 constexpr std::uint64_t direct_read_bytes_min = 64 * 1024;
+/// … and at most this much at once, so that it is still in the second-level cache when it is unmasked.
+constexpr std::uint64_t direct_read_bytes_max = 256 * 1024;
 /// A message's memory grows with what arrived, not with what was declared: at most this far ahead, or four
 /// times.
 constexpr std::size_t reserve_ahead_bytes_max = 1024 * 1024;
@@ -41,7 +43,7 @@ MutableBytes Connection::input_space(MutableBytes scratch) {
   }
   reserve_message();
   const MutableBytes room = part_->message.spare();
-  return room.first(std::min<std::uint64_t>(room.size(), part_->frame_remaining));
+  return room.first(std::min<std::uint64_t>({room.size(), part_->frame_remaining, direct_read_bytes_max}));
 }
 
 void Connection::receive(MutableBytes input, Time now) {
@@ -347,7 +349,7 @@ void Connection::reserve_message() {
       (have > 0 && part_->message.capacity() - have >= direct_read_bytes_min))
     return;
   if (part_->message.capacity() == 0) {
-    part_->message = resources_->borrow_buffer(ahead);
+    part_->message = resources_->borrow_buffer(ahead, part_->frame_remaining);
   } else {
     // Fragments announce nothing: double, within what the message may become.
     const std::size_t doubled =

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+#include <utility>
+
+#include "sinnet/ws/resources.hpp"
 
 namespace sinnet::ws {
 namespace {
@@ -150,7 +153,7 @@ std::size_t OutputQueue::gather(std::span<Slice> slices) const noexcept {
   return used;
 }
 
-void OutputQueue::consume(std::size_t bytes) {
+void OutputQueue::consume(std::size_t bytes, Resources& resources) {
   assert(bytes <= frozen_bytes_);
   frozen_bytes_ -= bytes;
   sendable_bytes_ -= bytes;
@@ -165,7 +168,7 @@ void OutputQueue::consume(std::size_t bytes) {
       segment.data += count;
     }
     if (segment.size > 0) return;
-    segment.buffer.reset();
+    if (segment.owner == Owner::Buffer) resources.give_back(std::move(segment.buffer));
     segment.frame = {};
     ++first_;
   }

@@ -12,6 +12,8 @@
 
 namespace sinnet::ws {
 
+class Resources;
+
 /// Order on the wire is the order of the calls, except that `add_control` goes before data that is not frozen
 /// yet. Frames added as `held` wait aside until a fragmented message has ended.
 class OutputQueue {
@@ -48,7 +50,8 @@ class OutputQueue {
   /// Freezes whole frames until at least `bytes_max` are frozen.
   void freeze(std::size_t bytes_max);
   [[nodiscard]] std::size_t gather(std::span<Slice> slices) const noexcept;
-  void consume(std::size_t bytes);
+  /// Large buffers that were written go back to the pool.
+  void consume(std::size_t bytes, Resources& resources);
   /// Copies what is referenced in lent memory.
   void keep_lent();
 

@@ -60,11 +60,12 @@ void Resources::give_back(std::unique_ptr<Unfinished> unfinished) {
   pools_->unfinished.push_back(std::move(unfinished));
 }
 
-Buffer Resources::borrow_buffer(std::size_t capacity_bytes) {
+Buffer Resources::borrow_buffer(std::size_t capacity_bytes, std::uint64_t wanted_bytes) {
   auto& spares = pools_->buffers;
+  const std::uint64_t least = std::max<std::uint64_t>(capacity_bytes, wanted_bytes);
   const auto fits = [&](const Buffer& buffer) {
-    return buffer.capacity() >= capacity_bytes &&
-           buffer.capacity() / 2 <= std::max(capacity_bytes, spare_buffer_bytes_min);
+    return buffer.capacity() >= least &&
+           buffer.capacity() / 2 <= std::max<std::uint64_t>(least, spare_buffer_bytes_min);
   };
   if (const auto found = std::find_if(spares.rbegin(), spares.rend(), fits); found != spares.rend()) {
     Buffer buffer = std::move(*found);

@@ -6,7 +6,9 @@
 #include <cstring>
 #include <string>
 
+#include "sinnet/ws/resources.hpp"
 #include "support/bytes.hpp"
+#include "support/seeded_random.hpp"
 
 namespace sinnet::ws {
 namespace {
@@ -17,6 +19,8 @@ void add(OutputQueue& queue, std::string_view text, bool held = false) {
 }
 
 std::string take(OutputQueue& queue, std::size_t bytes_max = SIZE_MAX, std::size_t freeze_bytes = SIZE_MAX) {
+  test::SeededRandom random{1};
+  Resources resources{random};
   std::string taken;
   while (queue.sendable_bytes() > 0 && taken.size() < bytes_max) {
     queue.freeze(freeze_bytes);
@@ -28,7 +32,7 @@ std::string take(OutputQueue& queue, std::size_t bytes_max = SIZE_MAX, std::size
       taken += as_text(part);
       written += part.size();
     }
-    queue.consume(written);
+    queue.consume(written, resources);
   }
   return taken;
 }

@@ -44,8 +44,8 @@ class Resources {
   void give_back(std::unique_ptr<OutputQueue> queue);
   [[nodiscard]] std::unique_ptr<Unfinished> borrow_unfinished();
   void give_back(std::unique_ptr<Unfinished> unfinished);
-  /// A buffer of at least this capacity and size 0, perhaps one given back before.
-  [[nodiscard]] Buffer borrow_buffer(std::size_t capacity_bytes);
+  /// A buffer of size 0: one given back before that holds `wanted_bytes`, else one of `capacity_bytes`.
+  [[nodiscard]] Buffer borrow_buffer(std::size_t capacity_bytes, std::uint64_t wanted_bytes = 0);
   /// Keeps a large unshared buffer for the next borrower (at most 16 MiB of them in all); drops any other.
   void give_back(Buffer buffer);
 
