@@ -55,7 +55,7 @@ class EditedTerminal final : public Terminal, private io::Watcher {
 
  private:
   /// Erases the line being typed with every row that it wraps over; the cursor is then where it began. A
-  /// byte counts as a column, which is short for text beyond ASCII: libedit spells it out, and a row may stay.
+  /// byte counts as a column: short for text beyond ASCII, which libedit spells out, and a row may stay.
   void erase_line() const {
     const std::size_t before_cursor = prompt_.size() + static_cast<std::size_t>(std::max(rl_point, 0));
     const std::size_t rows_up = is_editing_ ? before_cursor / columns() : 0;

@@ -1,5 +1,7 @@
 #include "daemon/serve.hpp"
 
+#include <fmt/format.h>
+
 #include <csignal>
 #include <cstdio>
 #include <memory>
@@ -23,7 +25,9 @@ constexpr int exit_failed = 1;
 /// What the server tells, as log lines. Any thread.
 class ServerLog final : public endpoint::ServerObserver {
  public:
-  explicit ServerLog(Log& log) : log_(&log) {}
+  ServerLog(Log& log, bool logs_access) : log_(&log), logs_access_(logs_access) {}
+
+  [[nodiscard]] bool wants_totals() const noexcept override { return logs_access_; }
 
   void exchange_ended(const endpoint::AccessRecord& record) override {
     log_->access({.ip = record.peer_host,
@@ -35,10 +39,25 @@ class ServerLog final : public endpoint::ServerObserver {
                  {{"ip", record.peer_host}, {"status", record.status}, {"reason", record.reason}});
     }
   }
-  void websocket_closed(std::string_view peer_host, const endpoint::CloseInfo& info) override {
-    const auto code = static_cast<std::uint16_t>(info.code);
-    if (info.was_violation) return log_->broken("", peer_host, code, info.reason);
-    log_->debug("connection closed", {{"ip", peer_host}, {"code", code}, {"reason", info.reason}});
+  void websocket_closed(const endpoint::WebSocketRecord& record) override {
+    const endpoint::CloseInfo& close = record.close;
+    const auto code = static_cast<std::uint16_t>(close.code);
+    const std::string conn = fmt::format("{:x}", std::to_underlying(record.id));
+    if (close.was_violation) {
+      log_->broken(conn, record.peer_host, code, close.reason);
+    } else {
+      log_->debug("connection closed", {{"conn", conn}, {"code", code}, {"reason", close.reason}});
+    }
+    log_->access({.ip = record.peer_host,
+                  .method = "GET",  // RFC 6455 4.1: nothing else opens a WebSocket
+                  .target = record.target,
+                  .status = 101,
+                  .conn = conn,
+                  .protocol = record.protocol,
+                  .close_code = code,
+                  .received_bytes = record.received_bytes,
+                  .sent_bytes = record.sent_bytes,
+                  .lasted = record.lasted});
   }
   void connection_troubled(std::string_view peer_host, std::string_view what) override {
     log_->warn("connection troubled", {{"ip", peer_host}, {"reason", what}});
@@ -46,6 +65,7 @@ class ServerLog final : public endpoint::ServerObserver {
 
  private:
   Log* log_;
+  const bool logs_access_;
 };
 
 endpoint::ServerOptions server_options(const Config& config,
@@ -172,7 +192,8 @@ Result<> Program::prepare() {
     log.warn("the descriptor limit allows fewer connections than limits.connections",
              {{"limits.connections", config->limits.connections}, {"possible", fit}});
   }
-  server = std::make_unique<endpoint::Server>(server_options(*config, std::make_shared<ServerLog>(log)));
+  server = std::make_unique<endpoint::Server>(
+      server_options(*config, std::make_shared<ServerLog>(log, config->log.access)));
   if (auto routes = add_routes(*server, *config); !routes) return routes;
   if (auto listening = listen(); !listening) return listening;
   if (!config->server.user.empty()) {

@@ -38,6 +38,10 @@ struct ServerConnection::Rare {
   std::vector<Channels::Membership> memberships;
   std::string protocol;  ///< one that is not in the route's list
   std::string forwarded_host;
+  // For an observer that wants totals.
+  std::string target;
+  Shard::Payload payload;
+  Time since{};
 };
 
 ServerConnection::ServerConnection(Shard& shard, ConnectionId id, std::unique_ptr<io::Transport> transport,
@@ -122,6 +126,11 @@ Result<> ServerConnection::accept(const Accept& how) {
                                      .target = opening_->asked.head.target(),
                                      .status = 101,
                                      .reason = {}});
+  if (shard_->observer().wants_totals()) {
+    (void)shard_->take_payload();
+    rare().target = opening_->asked.head.target();
+    rare_->since = loop().now();
+  }
   loop().flush_later(*opening_);
   return {};
 }
@@ -175,7 +184,13 @@ bool ServerConnection::ensure_accepted() {
 
 // ---- messages
 
-void ServerConnection::note_traffic() { shard_->note_traffic(); }
+void ServerConnection::note_traffic() {
+  shard_->note_traffic();
+  if (rare_ == nullptr) return;  // nobody wants totals of this one
+  const Shard::Payload more = shard_->take_payload();
+  rare_->payload.received_bytes += more.received_bytes;
+  rare_->payload.sent_bytes += more.sent_bytes;
+}
 
 bool ServerConnection::send_from_others(const ws::SharedFrame& frame) {
   if (!is_open()) return false;
@@ -196,7 +211,16 @@ std::size_t ServerConnection::send_queue_bytes() const noexcept {
 // ---- the end
 
 void ServerConnection::handle_closing(const CloseInfo& info) {
-  if (is_accepted_) shard_->observer().websocket_closed(peer_host(), info);
+  if (!is_accepted_) return;
+  const std::string host = peer_host();
+  WebSocketRecord record{.id = id_, .peer_host = host, .protocol = protocol(), .close = info};
+  if (rare_ != nullptr && rare_->since != Time{}) {
+    record.target = rare_->target;
+    record.received_bytes = rare_->payload.received_bytes;
+    record.sent_bytes = rare_->payload.sent_bytes;
+    record.lasted = loop().now() - rare_->since;
+  }
+  shard_->observer().websocket_closed(record);
 }
 
 void ServerConnection::abort() {

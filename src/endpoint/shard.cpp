@@ -238,6 +238,14 @@ void Shard::note_traffic() {
   if (!traffic_board_->is_queued()) loop_->flush_later(*traffic_board_);
 }
 
+Shard::Payload Shard::take_payload() noexcept {
+  const ws::Statistics& now = resources_.statistics();
+  const Payload all{.received_bytes = now.payload_bytes_received, .sent_bytes = now.payload_bytes_sent};
+  const Payload before = std::exchange(noted_, all);
+  return {.received_bytes = all.received_bytes - before.received_bytes,
+          .sent_bytes = all.sent_bytes - before.sent_bytes};
+}
+
 ws::Statistics Shard::traffic() const noexcept { return traffic_board_->read(); }
 
 // ---- channels

@@ -82,6 +82,13 @@ class Shard {
     std::atomic<std::size_t> connections = 0;
   };
   [[nodiscard]] Counters& counters() noexcept { return counters_; }
+  /// Payload bytes received and sent since the last call. Each connection calls it for itself right behind
+  /// its machine, so the difference is its own.
+  struct Payload {
+    std::uint64_t received_bytes = 0;
+    std::uint64_t sent_bytes = 0;
+  };
+  [[nodiscard]] Payload take_payload() noexcept;
   /// Something was counted in the resources' statistics: other threads shall see it by the end of the turn.
   void note_traffic();
   /// Any thread.
@@ -108,6 +115,7 @@ class Shard {
   std::unordered_set<ProxyPreface*> prefaces_;
   std::unique_ptr<DrainTimer> drain_timer_;
   std::unique_ptr<TrafficBoard> traffic_board_;
+  Payload noted_;  ///< of the resources' statistics at the last take_payload()
   bool is_draining_ = false;
   std::atomic<std::size_t> load_ = 0;
   Counters counters_;

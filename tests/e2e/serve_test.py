@@ -95,6 +95,25 @@ class Serve(unittest.TestCase):
             client.sendall(bytes.fromhex("8882 00000000 03e9"))
             self.assertEqual(server.process.wait(timeout=START_S), 0)
 
+    def test_each_connection_leaves_one_line_of_what_it_was(self):
+        with Server("--listen", "127.0.0.1:0") as server:
+            address = server.address()
+            with open_websocket(address) as client, open_websocket(address) as neighbour:
+                # RFC 6455 5.2, masked with zeros. /chat sends a message to all but its sender.
+                client.sendall(bytes.fromhex("8185 00000000") + b"Hello")
+                self.assertEqual(neighbour.recv(4096), b"\x81\x05Hello")
+                neighbour.sendall(bytes.fromhex("8183 00000000") + b"you")
+                self.assertEqual(client.recv(4096), b"\x81\x03you")
+                client.sendall(bytes.fromhex("8182 00000000") + b"ok")
+                self.assertEqual(neighbour.recv(4096), b"\x81\x02ok")
+                client.sendall(bytes.fromhex("8882 00000000 0fa0"))
+                server.wait_for(r" info  connection conn=\w+ ip=127\.0\.0\.1 method=GET path=/chat "
+                                r'status=101 protocol="" close_code=4000 received_bytes=7 sent_bytes=3 '
+                                r"seconds=\d")
+                neighbour.sendall(bytes.fromhex("8300"))  # a reserved opcode
+                server.wait_for(r" warn  protocol broken conn=\w+ ip=127\.0\.0\.1 code=1002 reason=")
+                server.wait_for(r"close_code=1002 received_bytes=3 sent_bytes=7 seconds=\d")
+
     def test_a_second_sigterm_ends_it_at_once(self):
         # The client never answers the Close, and an hour of draining would be permitted.
         with Server("--listen", "127.0.0.1:0", "--set", "server.drain=1h") as server:

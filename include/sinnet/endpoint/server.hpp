@@ -53,15 +53,27 @@ struct AccessRecord {
   std::string_view reason;  ///< why it was refused; empty otherwise
 };
 
+/// A WebSocket that is over. Views live until the call returns.
+struct WebSocketRecord {
+  ConnectionId id{};
+  std::string_view peer_host;
+  std::string_view protocol;  ///< the subprotocol agreed on; empty for none
+  const CloseInfo& close;
+  // Only for who wants_totals():
+  std::string_view target{};         ///< of the request, as sent
+  std::uint64_t received_bytes = 0;  ///< payload of messages, uncompressed
+  std::uint64_t sent_bytes = 0;      ///< likewise; some may not have reached the client
+  Duration lasted{};                 ///< since the 101
+};
+
 /// Is told what happens, for logs. Calls come from every shard's thread.
 class ServerObserver {
  public:
   virtual ~ServerObserver() = default;
+  /// Whether websocket_closed() gets totals: some 200 bytes more for each connection. Must not change.
+  [[nodiscard]] virtual bool wants_totals() const noexcept { return false; }
   virtual void exchange_ended(const AccessRecord& record) { static_cast<void>(record); }
-  virtual void websocket_closed(std::string_view peer_host, const CloseInfo& info) {
-    static_cast<void>(peer_host);
-    static_cast<void>(info);
-  }
+  virtual void websocket_closed(const WebSocketRecord& record) { static_cast<void>(record); }
   /// A listener could not accept, TLS failed, a PROXY line was bad.
   virtual void connection_troubled(std::string_view peer_host, std::string_view what) {
     static_cast<void>(peer_host);
