@@ -34,7 +34,8 @@ class Resolver {
   /// InvalidArgument or System.
   using Callback = std::move_only_function<void(Result<std::vector<SocketAddress>>)>;
 
-  [[nodiscard]] static Result<std::unique_ptr<Resolver>> create(Loop& loop, const ResolverOptions& options = {});
+  [[nodiscard]] static Result<std::unique_ptr<Resolver>> create(Loop& loop,
+                                                                const ResolverOptions& options = {});
   /// Queries under way are answered with Closed in the next turn.
   virtual ~Resolver() = default;
   Resolver(const Resolver&) = delete;
