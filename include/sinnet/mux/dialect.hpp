@@ -194,6 +194,7 @@ struct Rules {
   std::uint64_t first_id_client = 1;
   std::uint64_t first_id_server = 2;
   std::uint64_t id_last = 0xFFFFFFFF;
+  bool ids_wrap = false;  ///< behind id_last our ids begin again, past those that live
   IdOrder id_order = IdOrder::Increasing;
   bool parity_checked = true;  ///< an opening with one of our own ids fails the session; else it is ignored
 
@@ -225,6 +226,8 @@ struct Rules {
   Settings settings_least{};  ///< what every peer grants before its Settings arrive
 
   // ---- ending
+  bool finish_before_accept =
+      true;                    ///< the opener may finish before it is accepted (wsmux loses that finish)
   bool finish_on_data = true;  ///< the finish may ride on the last payload
   ResetBy reset = ResetBy::Both;
   std::uint8_t code_bits = 0;  ///< of resets and stops
@@ -232,6 +235,7 @@ struct Rules {
   RefuseBy refuse = RefuseBy::Reset;
   bool answers_finish = false;  ///< a finish is replied with Flags{answers}
   bool answers_reset = false;   ///< a reset or stop is replied with its counterpart, `answers` set
+  Reaction never_opened = Reaction::Ignore;    ///< any frame for an id beyond those opened; Ignore or Fail
   Reaction unknown_stream = Reaction::Ignore;  ///< payload for it; other frames for it are always ignored
   Reaction after_finish = Reaction::Reset;     ///< payload, or another finish, behind a finish
   GoAwayKind go_away = GoAwayKind::None;

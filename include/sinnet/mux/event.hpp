@@ -25,6 +25,7 @@ enum class EventType : std::uint8_t {
   Accepted,      ///< the peer accepted ours; only in dialects that say so
   Data,          ///< `payload`: all that is unread. consume() what is used; the rest is kept
   Finished,      ///< the peer sends no more, and all of it was consumed
+  Aborted,       ///< the peer gave up its sending half alone (`code`); what was unread is lost
   Stopped,       ///< the peer reads no more (`code`): our sending half is closed
   Writable,      ///< a write() that took less than offered may go on
   ReadTimedOut,  ///< the deadline set for it passed; nothing happened on the wire

@@ -41,6 +41,7 @@ struct SessionOptions {
   Duration probe_interval = std::chrono::seconds(25);  ///< silence of the peer after which we ping; 0: never
   Duration probe_timeout =
       std::chrono::seconds(10);  ///< silence after the ping was written that ends the session
+  bool measures_path = true;  ///< pings while payload arrives, to tune windows, where the dialect has a ping
   Duration close_timeout = std::chrono::seconds(5);  ///< for the peer's EOF after our last frame
 };
 
