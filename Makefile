@@ -4,10 +4,11 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 3600
+SIM_SEEDS ?= 100000
 PREFIX ?= /usr/local
 sources = $(shell git ls-files '*.cpp' '*.hpp' '*.h')
 
-.PHONY: help setup build run test fuzz docs format tidy bench install clean
+.PHONY: help setup build run test sim fuzz docs format tidy bench install clean
 
 help: ## Lists these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -25,6 +26,12 @@ run: build ## Starts the server with examples/demo.toml; it prints its address
 test: ## Builds with assertions and runs every test; ends with "N passed, N failed, N skipped"
 	@tools/setup.sh test
 	@JOBS=$(JOBS) tools/test.sh dev
+
+sim: ## Runs the multiplexer's simulation with SIM_SEEDS seeds of each dialect (default 100000)
+	@tools/setup.sh test
+	@cmake --preset dev
+	@cmake --build --preset dev --parallel $(JOBS) --target mux_tests
+	@SINNET_SIM_SEEDS=$(SIM_SEEDS) build/dev/mux_tests --gtest_filter='*Simulation*'
 
 fuzz: ## Fuzzes all targets for FUZZ_SECONDS in all (default 3600)
 	@tools/setup.sh ci

@@ -81,7 +81,8 @@ bool decode_body(std::uint8_t type, Bytes body, Frame& frame) {
     case TypeOpen: return decode_open(body, frame);
     case TypeReset:
     case TypeStop:
-      (type == TypeReset ? frame.flags.resets : frame.flags.stops) = true;
+      frame.flags.resets = type == TypeReset;
+      frame.flags.stops = type == TypeStop;
       return take_varint(body, frame.id) && take_varint(body, frame.code) && body.empty();
     case TypeCredit:
       frame.type = FrameType::Credit;
