@@ -179,8 +179,9 @@ int TlsTransport::bio_write(bio_st* bio, const char* data, int size) {
 // ---- reading and writing
 
 void TlsTransport::begin_call() {
-  // Another connection's leftovers in this thread's queue would be taken for ours by SSL_get_error.
-  ERR_clear_error();
+  // Another connection's leftovers in this thread's queue would be taken for ours by SSL_get_error. Clearing
+  // costs more than looking.
+  if (ERR_peek_error() != 0) ERR_clear_error();
   inner_errno_ = 0;
   inner_drained_ = false;
   inner_full_ = false;
@@ -203,8 +204,10 @@ IoResult TlsTransport::read(MutableBytes into) {
   if (is_at_eof_) return {0, IoStatus::Eof, 0};
   std::size_t total = 0;
   IoResult end{0, IoStatus::Ok, 0};
-  // One SSL_read yields one record at most; a whole read turn's worth is wanted.
+  // One SSL_read yields one record at most; a whole read turn's worth is wanted. When the inner transport is
+  // drained and nothing of a record is held, another would only say so, and allocate and free its buffer.
   while (total < into.size() && end.status == IoStatus::Ok) {
+    if (total > 0 && inner_drained_ && SSL_has_pending(ssl_.get()) == 0) break;
     std::size_t count = 0;
     const int returned = SSL_read_ex(ssl_.get(), into.data() + total, into.size() - total, &count);
     if (returned == 1) {
