@@ -245,7 +245,7 @@ void Session::Parts::end_stream(std::uint32_t slot, EndReason reason, std::uint6
 void Session::Parts::end_all(EndReason reason, std::uint64_t code) {
   for (std::uint32_t slot = 0; slot < streams.slots(); ++slot) {
     const StreamEntry& entry = at(slot);
-    if (entry.generation != 0 && !entry.is_dead && !entry.is_ended) end_stream(slot, reason, code);
+    if (entry.is_live()) end_stream(slot, reason, code);
   }
 }
 
@@ -407,7 +407,8 @@ bool Session::has_event() const noexcept {
 
 bool Session::wants_input() const noexcept {
   const Parts& p = *parts_;
-  return p.state != SessionState::Ended && p.input.empty() && !(p.in_message && p.piece_ends);
+  if (!p.is_open()) return p.state != SessionState::Ended;  // what comes is dropped; the end counts
+  return p.input.empty() && !(p.in_message && p.piece_ends);
 }
 
 void Session::keep_input() { parts_->keep_input(); }
@@ -487,7 +488,7 @@ void Session::go_away(std::uint64_t code, std::string_view reason, Time now) {
   p.go_away_due = parts_->rules.go_away == GoAwayKind::Drain;
   for (std::uint32_t slot = 0; slot < p.streams.slots(); ++slot) {
     const StreamEntry& entry = p.at(slot);
-    if (!entry.is_dead && !entry.is_ended && entry.is_ours && !entry.is_opened && !entry.is_ready)
+    if (entry.is_live() && entry.is_ours && !entry.is_opened && !entry.is_ready)
       p.end_stream(slot, EndReason::SessionClosed, code);
   }
   p.check_drained();

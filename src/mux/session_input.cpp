@@ -113,7 +113,7 @@ bool Session::Parts::take_payload() {
   if (payload_counts && size > 0) deliver(piece);
   if (ends && payload_finishes && payload_slot != no_slot && is_open()) {
     const StreamEntry& entry = at(payload_slot);
-    if (entry.generation == payload_generation && !entry.is_ended) handle_finish(payload_slot);
+    if (entry.generation == payload_generation && entry.is_live()) handle_finish(payload_slot);
   }
   return true;
 }
@@ -129,7 +129,7 @@ void Session::Parts::deliver(MutableBytes payload) {
     connection_credit_due = true;
   if (payload_slot == no_slot) return;
   StreamEntry& entry = at(payload_slot);
-  if (entry.generation != payload_generation || entry.is_ended) return;
+  if (entry.generation != payload_generation || !entry.is_live()) return;
   if (rules.framing == Framing::Messages && !check_room(payload_slot, payload.size())) return;
   entry.received += payload.size();
   if (entry.receiving != Half::Open) return;
@@ -239,7 +239,7 @@ void Session::Parts::handle_settings(const Settings& settings) {
   stream_credit = std::max(stream_credit, peer_settings.stream_count);
   for (std::uint32_t slot = 0; slot < streams.slots(); ++slot) {
     StreamEntry& entry = at(slot);
-    if (entry.is_dead || entry.is_ended) continue;
+    if (!entry.is_live()) continue;
     entry.send_limit = std::max(entry.send_limit, peer_settings.stream_credit);
     tell_writable(slot);
   }
@@ -253,7 +253,7 @@ void Session::Parts::handle_go_away(const Frame& frame) {
   final_text = frame.text;
   for (std::uint32_t slot = 0; slot < streams.slots(); ++slot) {
     const StreamEntry& entry = at(slot);
-    if (entry.is_dead || entry.is_ended || !entry.is_ours) continue;
+    if (!entry.is_live() || !entry.is_ours) continue;
     if (!entry.is_opened || (rules.go_away_names_last && entry.id > frame.last_id))
       end_stream(slot, EndReason::Refused, 0);
   }

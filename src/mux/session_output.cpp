@@ -278,8 +278,13 @@ void Session::Parts::freeze_credit(std::uint32_t slot) {
 /// The window follows the path while the user keeps up, within the session's budget; it shrinks slowly, by
 /// credit that is not given.
 void Session::Parts::tune_window(StreamEntry& entry) {
-  const std::uint64_t target = std::clamp<std::uint64_t>(
-      path.window(), options->stream_window, std::max(options->stream_window, options->stream_window_max));
+  const InitialCredit& theirs = entry.is_ours ? rules.acceptor_sends : rules.opener_sends;
+  const std::uint64_t wanted = path.window();
+  if (wanted == 0 || theirs.source == CreditSource::Assumed) return;
+  const std::uint64_t least = std::max<std::uint64_t>(
+      options->stream_window, theirs.source == CreditSource::Fixed ? theirs.bytes : 0);
+  const std::uint64_t target =
+      std::clamp(wanted, least, std::max<std::uint64_t>(least, options->stream_window_max));
   if (target > entry.window && entry.unread_bytes() == 0) {
     const std::uint64_t left =
         options->budget_bytes - std::min<std::uint64_t>(options->budget_bytes, window_sum);

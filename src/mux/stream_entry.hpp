@@ -112,6 +112,8 @@ struct StreamEntry {
     if (extra == nullptr) extra = std::make_unique<StreamExtra>();
     return *extra;
   }
+  /// Not ended, and not free: a slot keeps its generation when its stream is gone.
+  [[nodiscard]] bool is_live() const noexcept { return !is_dead && !is_ended; }
   [[nodiscard]] std::size_t queued() const noexcept { return queue == nullptr ? 0 : queue->bytes(); }
   [[nodiscard]] std::size_t unread_bytes() const noexcept { return unread.size() - unread_begin; }
 };

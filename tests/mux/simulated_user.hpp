@@ -77,6 +77,22 @@ class User {
       if (const auto found = mine_.find(stream); found != mine_.end()) touch(stream, found->second, now);
     }
   }
+  /// For a message about what hangs.
+  [[nodiscard]] std::string describe() const {
+    std::string text = role_ == Role::Client ? "; client" : "; server";
+    text += " in state " + std::to_string(static_cast<int>(session_.state()));
+    for (const auto& [stream, state] : mine_) {
+      const StreamStatistics now = session_.statistics(stream).value_or(StreamStatistics{});
+      text += ", stream " + std::to_string(state.serial) + (state.is_opener ? " (own)" : "") + " left " +
+              std::to_string(state.left) + " sent " + std::to_string(now.sent_bytes) + " received " +
+              std::to_string(now.received_bytes) + " credit " + std::to_string(now.send_credit_bytes) +
+              " unsent " + std::to_string(now.unsent_bytes) + " halves " +
+              std::to_string(static_cast<int>(now.sending)) +
+              std::to_string(static_cast<int>(now.receiving)) + (state.is_closed ? " closed" : "") +
+              (state.is_blocked ? " blocked" : "");
+    }
+    return text;
+  }
   /// Polls all events.
   bool poll(Time now) {
     bool moved = false;
@@ -285,7 +301,8 @@ class User {
   void check_finished(const State& state) {
     if (state.is_deaf || !state.has_serial) return;
     const Shared::Direction& in = shared(state).directions[state.is_opener ? 1 : 0];
-    model_->expect(in.is_finished || shared(state).is_disturbed, where(state) + "finished by nobody");
+    model_->expect(in.is_finished || shared(state).is_disturbed || may_be_refused,
+                   where(state) + "finished by nobody");
     model_->expect(
         in.read == in.written || shared(state).is_disturbed,
         where(state) + "finished at " + std::to_string(in.read) + " of " + std::to_string(in.written));

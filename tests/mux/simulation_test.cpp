@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "mux/plain_dialect.hpp"
 #include "sinnet/mux/sinnet_v1.hpp"
 #include "sinnet/mux/yamux.hpp"
 
@@ -17,7 +18,7 @@ std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
 }
 
 /// In parts, so that they run side by side.
-constexpr std::uint64_t parts = 4;
+constexpr std::uint64_t parts = 8;
 
 class Simulation : public ::testing::TestWithParam<std::tuple<Dialect (*)(), std::uint64_t>> {};
 
@@ -31,7 +32,9 @@ TEST_P(Simulation, KeepsItsPromises) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Dialects, Simulation,
-                         ::testing::Combine(::testing::Values(yamux, sinnet_v1),
+                         ::testing::Combine(::testing::Values(yamux, sinnet_v1, test::plain_like_wsmux,
+                                                              test::plain_like_js_ws,
+                                                              test::plain_like_muxado),
                                             ::testing::Range(std::uint64_t{0}, parts)));
 
 // ---- planted bugs: a wrapped encoder, and a count of frames so that only some are wrong
