@@ -23,7 +23,10 @@ struct DeflateOptions {
   std::uint8_t window_bits = 15;  ///< the largest window either side may use, 9–15
   /// zlib's 1–9; 1 costs a third of 6 and gives up a tenth of the gain on typical JSON.
   std::uint8_t level = 1;
-  std::uint8_t memory_level = 8;        ///< zlib's memLevel for compressing, 1–9
+  /// zlib's memLevel for compressing, 1–9. Without takeover its tables are cleared for every message: 8,
+  /// zlib's own default, costs a fifth to a third more time than 5 on messages of 1 KiB and yields the same
+  /// bytes.
+  std::uint8_t memory_level = 5;
   std::uint32_t threshold_bytes = 128;  ///< messages shorter than this are sent uncompressed
 };
 
