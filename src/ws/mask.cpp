@@ -83,29 +83,32 @@ SINNET_ALWAYS_INLINE void load_masked(Vector& vector, const std::byte* from, con
   vector.lanes ^= key.lanes;
 }
 
+/// The key as it falls on the first vector of a payload, on the first whole one at an aligned address, and on
+/// the last (a vector's width is a multiple of the key's). Broadcasts are written where they are needed, not
+/// in a function: one without the vector's target is compiled lane by lane before it is inlined.
 template <typename Vector>
-SINNET_ALWAYS_INLINE void fill(Vector& vector, std::uint32_t key) noexcept {
-  vector.lanes = decltype(vector.lanes){} ^ key;
+struct Keys {
+  Vector head;
+  Vector body;
+  Vector tail;
+};
+
+/// Bytes before the first address in [to, to + width) that is a multiple of `width`.
+SINNET_ALWAYS_INLINE std::size_t bytes_to_aligned(const std::byte* to, std::size_t width) noexcept {
+  return (0U - reinterpret_cast<std::uintptr_t>(to)) & (width - 1);
 }
 
-/// At least one Vector of bytes. Stores are aligned when `aligned`. The first and the last vector are loaded
-/// before the loop and stored after it: in place they overlap what the loop rewrites.
+/// At least one Vector of bytes; the body begins at `at`, 0 or where stores are aligned. The first and the
+/// last vector are loaded before the loop and stored after it: in place they overlap what the loop rewrites.
 template <typename Vector, bool aligned>
 SINNET_ALWAYS_INLINE void mask_by_vector(std::byte* to, const std::byte* from, std::size_t size,
-                                         std::uint32_t key) noexcept {
+                                         std::size_t at, const Keys<Vector>& keys) noexcept {
   constexpr std::size_t width = sizeof(Vector);
-  Vector key_here;
   Vector head;
   Vector tail;
-  fill(key_here, rotate_key(key, size - width));
-  load_masked(tail, from + size - width, key_here);
-  std::size_t at = 0;
-  if constexpr (aligned) {
-    fill(key_here, key);
-    load_masked(head, from, key_here);
-    at = (0U - reinterpret_cast<std::uintptr_t>(to)) & (width - 1);
-  }
-  fill(key_here, rotate_key(key, at));
+  const Vector key_here = keys.body;
+  load_masked(tail, from + size - width, keys.tail);
+  if constexpr (aligned) load_masked(head, from, keys.head);
   for (; at + 4 * width <= size; at += 4 * width) {
     Vector a;
     Vector b;
@@ -129,28 +132,46 @@ SINNET_ALWAYS_INLINE void mask_by_vector(std::byte* to, const std::byte* from, s
   store(to + size - width, tail);
 }
 
+SINNET_ALWAYS_INLINE void mask_16(std::byte* to, const std::byte* from, std::size_t size,
+                                  std::uint32_t key) noexcept {
+  Keys<Vector16> keys;
+  keys.body.lanes = decltype(keys.body.lanes){} ^ key;
+  keys.tail.lanes = decltype(keys.tail.lanes){} ^ rotate_key(key, size);
+  mask_by_vector<Vector16, false>(to, from, size, 0, keys);
+}
+
 #if defined(__x86_64__)
 
 [[gnu::target("avx512f")]] void mask_avx512(std::byte* to, const std::byte* from, std::size_t size,
                                             std::uint32_t key) noexcept {
-  mask_by_vector<Vector64, true>(to, from, size, key);
+  const std::size_t at = bytes_to_aligned(to, sizeof(Vector64));
+  Keys<Vector64> keys;
+  keys.head.lanes = decltype(keys.head.lanes){} ^ key;
+  keys.body.lanes = decltype(keys.body.lanes){} ^ rotate_key(key, at);
+  keys.tail.lanes = decltype(keys.tail.lanes){} ^ rotate_key(key, size);
+  mask_by_vector<Vector64, true>(to, from, size, at, keys);
 }
 
 [[gnu::target("avx2")]] void mask_avx2(std::byte* to, const std::byte* from, std::size_t size,
                                        std::uint32_t key) noexcept {
-  mask_by_vector<Vector32, true>(to, from, size, key);
+  const std::size_t at = bytes_to_aligned(to, sizeof(Vector32));
+  Keys<Vector32> keys;
+  keys.head.lanes = decltype(keys.head.lanes){} ^ key;
+  keys.body.lanes = decltype(keys.body.lanes){} ^ rotate_key(key, at);
+  keys.tail.lanes = decltype(keys.tail.lanes){} ^ rotate_key(key, size);
+  mask_by_vector<Vector32, true>(to, from, size, at, keys);
 }
 
 void mask_wide(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t key) noexcept {
   if (__builtin_cpu_supports("avx512f")) return mask_avx512(to, from, size, key);
   if (__builtin_cpu_supports("avx2")) return mask_avx2(to, from, size, key);
-  mask_by_vector<Vector16, true>(to, from, size, key);
+  mask_16(to, from, size, key);
 }
 
 #else
 
 void mask_wide(std::byte* to, const std::byte* from, std::size_t size, std::uint32_t key) noexcept {
-  mask_by_vector<Vector16, true>(to, from, size, key);
+  mask_16(to, from, size, key);
 }
 
 #endif
@@ -162,7 +183,7 @@ SINNET_ALWAYS_INLINE void mask(std::byte* to, const std::byte* from, std::size_t
   const std::uint32_t key = rotate_key(std::bit_cast<std::uint32_t>(key_bytes), phase);
   if (size < 8) return mask_below_8(to, from, size, key);
   if (size < 16) return mask_by_8(to, from, size, key);
-  if (size < wide_bytes_min) return mask_by_vector<Vector16, false>(to, from, size, key);
+  if (size < wide_bytes_min) return mask_16(to, from, size, key);
   mask_wide(to, from, size, key);
 }
 
