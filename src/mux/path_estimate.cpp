@@ -70,9 +70,11 @@ void PathEstimate::set_path(Duration round_trip_min, std::uint64_t bytes_per_sec
   send_rate_ = bytes_per_second;
 }
 
+bool PathEstimate::is_growing() const noexcept { return flat_samples_ < flat_samples_max; }
+
 std::uint64_t PathEstimate::window() const noexcept {
   const double product = static_cast<double>(rate()) * std::chrono::duration<double>(round_trip_min_).count();
-  return static_cast<std::uint64_t>(flat_samples_ < flat_samples_max ? product * 2 : product * 1.25);
+  return static_cast<std::uint64_t>(is_growing() ? product * 2 : product * 1.25);
 }
 
 }  // namespace sinnet::mux

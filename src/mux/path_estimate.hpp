@@ -18,6 +18,8 @@ class PathEstimate {
   /// Twice the product while the rate grows, five quarters of it afterwards: a standing double would put a
   /// whole round trip into the queue. 0: not known.
   [[nodiscard]] std::uint64_t window() const noexcept;
+  /// The rate grew by a quarter within the last samples.
+  [[nodiscard]] bool is_growing() const noexcept;
   [[nodiscard]] Duration round_trip_min() const noexcept { return round_trip_min_; }
   [[nodiscard]] Duration round_trip_smoothed() const noexcept { return round_trip_smoothed_; }
   [[nodiscard]] std::uint64_t rate() const noexcept { return best_ > last_best_ ? best_ : last_best_; }

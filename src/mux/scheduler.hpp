@@ -23,7 +23,7 @@ class Scheduler {
     std::uint32_t bytes_max = 0;
   };
   template <class Forget>
-  [[nodiscard]] Turn next(std::uint32_t quantum, Forget&& forget) {
+  [[nodiscard]] Turn next(std::uint32_t quantum, const Forget& forget) {
     while (true) {
       const std::size_t band = pick_band();
       if (band == bands) return {};

@@ -279,7 +279,10 @@ void Session::Parts::freeze_credit(std::uint32_t slot) {
 /// credit that is not given.
 void Session::Parts::tune_window(StreamEntry& entry) {
   const InitialCredit& theirs = entry.is_ours ? rules.acceptor_sends : rules.opener_sends;
-  const std::uint64_t wanted = path.window();
+  std::uint64_t wanted = path.window();
+  // The window is what limits: delivery also waits for credit, so the product falls short of it. No more than
+  // fourfold in a round trip, since the product must follow first.
+  if (path.is_growing() && wanted >= entry.window) wanted = std::max(wanted, std::uint64_t{entry.window} * 2);
   if (wanted == 0 || theirs.source == CreditSource::Assumed) return;
   const std::uint64_t least = std::max<std::uint64_t>(
       options->stream_window, theirs.source == CreditSource::Fixed ? theirs.bytes : 0);
@@ -291,6 +294,8 @@ void Session::Parts::tune_window(StreamEntry& entry) {
     const std::uint64_t grown = std::min({target, std::uint64_t{entry.window} * 4, entry.window + left});
     window_sum += grown - entry.window;
     entry.window = static_cast<std::uint32_t>(grown);
+    connection_window =
+        std::max<std::uint64_t>(connection_window, std::min<std::uint64_t>(grown, options->budget_bytes));
   } else if (target < entry.window / 2) {
     const std::uint32_t step = entry.window / 16;
     window_sum -= step;
