@@ -155,8 +155,15 @@ std::size_t OutputQueue::gather(std::span<Slice> slices) const noexcept {
 
 void OutputQueue::consume(std::size_t bytes, Resources& resources) {
   assert(bytes <= frozen_bytes_);
+  const bool takes_all = bytes == frozen_bytes_ && frozen_end_ == segments_.size() && held_.empty();
   frozen_bytes_ -= bytes;
   sendable_bytes_ -= bytes;
+  if (takes_all) {
+    for (Segment& segment : std::span(segments_).subspan(first_)) {
+      if (segment.owner == Owner::Buffer) resources.give_back(std::move(segment.buffer));
+    }
+    return clear_segments();
+  }
   while (bytes > 0 || (first_ < frozen_end_ && segments_[first_].size == 0)) {
     Segment& segment = segments_[first_];
     const std::size_t count = std::min(bytes, segment.size);
@@ -174,12 +181,18 @@ void OutputQueue::consume(std::size_t bytes, Resources& resources) {
   }
   if (control_end_ <= first_) control_bytes_ = 0;
   if (first_ == segments_.size() && held_.empty()) {
-    segments_.clear();
-    first_ = frozen_end_ = control_end_ = 0;
-    arena_base_ = arena_end_ = 0;
+    clear_segments();
   } else {
     compact_segments();
   }
+}
+
+/// Everything is consumed and nothing is held.
+void OutputQueue::clear_segments() noexcept {
+  segments_.clear();
+  first_ = frozen_end_ = control_end_ = 0;
+  arena_base_ = arena_end_ = 0;
+  control_bytes_ = 0;
 }
 
 /// Drops consumed entries while a slow reader keeps the queue from ever running empty.
@@ -217,17 +230,15 @@ void OutputQueue::keep_lent() {
 
 void OutputQueue::reset() {
   close_tail();
-  segments_.clear();
-  if (segments_.capacity() > segments_kept_max) segments_.shrink_to_fit();
   drop_held();
-  held_.shrink_to_fit();
+  clear_segments();
+  frozen_bytes_ = sendable_bytes_ = 0;
+  if (segments_.capacity() > segments_kept_max) segments_.shrink_to_fit();
+  if (held_.capacity() > 0) held_.shrink_to_fit();
   if (arena_.size() > arena_kept_bytes_max) {
     arena_.clear();
     arena_.shrink_to_fit();
   }
-  arena_base_ = arena_end_ = 0;
-  first_ = frozen_end_ = control_end_ = 0;
-  frozen_bytes_ = sendable_bytes_ = control_bytes_ = 0;
 }
 
 }  // namespace sinnet::ws

@@ -90,6 +90,7 @@ class OutputQueue {
   }
   [[nodiscard]] const std::byte* data_of(const Segment& segment) const noexcept;
   Segment& add_segment(std::size_t size, bool held);
+  void clear_segments() noexcept;
   void compact_segments();
   void compact_arena();
 
