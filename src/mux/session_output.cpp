@@ -34,7 +34,7 @@ bool Session::Parts::has_output() const noexcept {
   if (!outbox.empty()) return true;
   if (state == SessionState::Failing) return final == Final::Taken && go_away_due;
   if (go_away_due || !due.empty() || !unknown_resets.empty()) return true;
-  if (state == SessionState::Closing) return scheduler.ready() > 0;
+  if (state == SessionState::Closing) return false;
   if (settings_due || connection_credit_due || stream_credit_due || ping_due || pong_count > 0) return true;
   return scheduler.ready() > 0 && (!rules.has_connection_credit || connection_send_limit > connection_sent);
 }

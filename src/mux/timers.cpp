@@ -3,6 +3,19 @@
 #include <algorithm>
 
 namespace sinnet::mux {
+namespace {
+
+/// Streams that end leave their items behind. Swept when there are many more than live streams can have, so
+/// that a sweep is paid for by the items set since the last one.
+constexpr std::size_t items_kept = 64;
+
+}  // namespace
+
+void Timers::sweep() {
+  if (heap_.size() < items_kept + 2 * timer_kinds * streams_->live()) return;
+  std::erase_if(heap_, [this](const Item& item) { return streams_->find(item.stream) == nullptr; });
+  std::make_heap(heap_.begin(), heap_.end(), is_later);
+}
 
 void Timers::set(std::uint32_t slot, TimerKind kind, Time when) {
   StreamEntry& entry = streams_->at(slot);
@@ -13,6 +26,7 @@ void Timers::set(std::uint32_t slot, TimerKind kind, Time when) {
   // An item that comes up earlier looks again then; so there is seldom more than one for a deadline.
   if (when == time_never || extra.queued[index] <= when) return;
   extra.queued[index] = when;
+  sweep();
   heap_.push_back({when, streams_->handle(slot), kind});
   std::push_heap(heap_.begin(), heap_.end(), is_later);
 }

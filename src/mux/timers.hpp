@@ -18,6 +18,8 @@ class Timers {
   void set(std::uint32_t slot, TimerKind kind, Time when);
   /// At or before the earliest deadline: one that moved later may still be in front.
   [[nodiscard]] std::optional<Time> next() const noexcept;
+  /// Items in the heap, those of streams that are gone included: at most a few for each stream.
+  [[nodiscard]] std::size_t size() const noexcept { return heap_.size(); }
   struct Expired {
     std::uint32_t slot;
     TimerKind kind;
@@ -31,6 +33,7 @@ class Timers {
     Stream stream;
     TimerKind kind;
   };
+  void sweep();
   [[nodiscard]] static bool is_later(const Item& a, const Item& b) noexcept { return a.when > b.when; }
 
   StreamTable* streams_;
