@@ -11,7 +11,7 @@ namespace {
 /// Copying less costs less than another slice of the gather list.
 constexpr std::size_t copy_below_bytes = 2048;
 /// Credit goes back when an eighth of the window is consumed, or this much: with a third, 95 % of a link
-/// needs 1.39 times the bandwidth-delay product in flight, with an eighth 1.08 (docs/decisions/).
+/// needs 1.39 times the bandwidth-delay product in flight, with an eighth 1.08.
 constexpr std::uint64_t credit_step_bytes_max = 256 * 1024;
 /// Where the wire cannot reset, a new stream's window is at most this part of the budget that is left.
 constexpr std::uint64_t budget_part = 4;
