@@ -100,11 +100,18 @@ def prepare_gorilla(build):
     return [str(program)]
 
 
-def peer_command(name, build):
-    """The peer's command line, built or installed first; tests that run at once wait for each other here."""
+@contextlib.contextmanager
+def locked(build):
+    """Tests that run at once wait for each other here."""
     build.mkdir(parents=True, exist_ok=True)
     with open(build / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def peer_command(name, build):
+    """The peer's command line, built or installed first."""
+    with locked(build):
         return {"ws": prepare_ws, "websockets": prepare_websockets, "gorilla": prepare_gorilla}[name](build)
 
 
