@@ -2,11 +2,12 @@
 """Runs mux_echo and mux_client against each other and against real multiplexers, and compares what both say.
 
   mux.py --echo PROGRAM --client PROGRAM --mode self --dialect D --carrier tcp|tls|ws|wss
-  mux.py --echo PROGRAM --client PROGRAM --mode yamux [--build-dir DIR]   Debian's hashicorp/yamux, every pairing
+  mux.py --echo PROGRAM --client PROGRAM --mode yamux [--build-dir DIR]
+      Debian's hashicorp/yamux, every pairing
 
-Each program says "sent streams N bytes N sum X" for the streams it opened and "echoed streams N peak N bytes N
-sum X" for those it echoed; what one sent the other must have echoed, with the same sum, and 200 streams must
-have been open at once. Exit codes as run.py's.
+Each program says "sent streams N bytes N sum X" for the streams it opened and "echoed streams N peak N
+bytes N sum X" for those it echoed; what one sent the other must have echoed, with the same sum, and 200
+streams must have been open at once. Exit codes as run.py's.
 """
 
 import argparse
@@ -38,7 +39,8 @@ class Program:
 
     def __init__(self, command):
         self.command = [str(word) for word in command]
-        self.process = subprocess.Popen(self.command, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(self.command, text=True, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE)
         self.lines = []
         self.changed = threading.Condition()
         self.reader = threading.Thread(target=self.read)
@@ -57,7 +59,8 @@ class Program:
         """The groups of the first line that matches."""
         with self.changed:
             def find():
-                return next((found for line in self.lines if line and (found := re.match(pattern, line))), None)
+                matches = (re.match(pattern, line) for line in self.lines if line)
+                return next((match for match in matches if match), None)
             self.changed.wait_for(lambda: find() or None in self.lines, timeout=PROGRAM_S)
             found = find()
         if not found:
@@ -105,8 +108,8 @@ def compare(sender, echoer):
 
 def make_certificate(folder):
     key, certificate = folder / "key.pem", folder / "cert.pem"
-    run.tool(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-              "-days", "2", "-keyout", str(key), "-out", str(certificate), "-subj", "/CN=localhost",
+    run.tool(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+              "-nodes", "-days", "2", "-keyout", str(key), "-out", str(certificate), "-subj", "/CN=localhost",
               "-addext", "subjectAltName=IP:127.0.0.1"])
     return certificate, key
 
@@ -203,7 +206,8 @@ def run_yamux(options, build):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mode", choices=["self", "yamux"], required=True)
     parser.add_argument("--echo", required=True)
     parser.add_argument("--client", required=True)
@@ -212,7 +216,8 @@ def main():
     parser.add_argument("--build-dir", default=str(HERE.parent.parent / "build" / "interop"))
     options = parser.parse_args()
     try:
-        {"self": run_self, "yamux": run_yamux}[options.mode](options, pathlib.Path(options.build_dir).resolve())
+        build = pathlib.Path(options.build_dir).resolve()
+        {"self": run_self, "yamux": run_yamux}[options.mode](options, build)
     except run.MissingPeer as missing:
         print(f"missing peer: {missing}", flush=True)
         return 1 if os.environ.get("SINNET_REQUIRE_PEERS") == "1" else run.EXIT_SKIP

@@ -3,10 +3,10 @@
 //	peer server [--open N]            listens, prints "port N", echoes what the client opens; one session
 //	peer client --address A --open N  connects
 //
-// With --open N it opens N streams at once itself, holds them open until each has been answered, and checks the
-// echo. Streams that the other side opens are echoed; with --expect N none is until N of them are open. Says
-// what the programs of examples/ say: "sent streams N bytes N sum X" and "echoed streams N peak N bytes N sum X",
-// where sum is that of the streams' FNV-1a checksums. Exits with 1 on any difference.
+// With --open N it opens N streams at once itself, holds them open until each has been answered, and checks
+// the echo. Streams that the other side opens are echoed; with --expect N none is until N of them are open.
+// Says what the programs of examples/ say: "sent streams N bytes N sum X" and "echoed streams N peak N bytes
+// N sum X", where sum is that of the streams' FNV-1a checksums. Exits with 1 on any difference.
 package main
 
 import (
@@ -191,7 +191,7 @@ func main() {
 	conn := connection(role)
 	config := yamux.DefaultConfig()
 	config.ConnectionWriteTimeout = time.Minute // a machine under load is not a dead peer
-	config.LogOutput = io.Discard          // it warns of credit that crossed its own Close, 200 times over
+	config.LogOutput = io.Discard               // it warns of credit that crossed its own Close, 200 times over
 	begin := yamux.Server
 	if role == "client" {
 		begin = yamux.Client
