@@ -325,7 +325,7 @@ void Session::Parts::answer_reset(std::uint64_t id, Fault fault) {
       recent_resets.begin() + static_cast<std::ptrdiff_t>(known))
     return;
   if (unknown_resets.size() == unknown_resets_max) return fail(Fault::Calm, "too many frames for no stream");
-  recent_resets[recent_count++ % recent_resets.size()] = id;
+  remember_reset(id);
   unknown_resets.push_back({id, dialect.code_for(fault)});
 }
 
@@ -454,17 +454,22 @@ void Session::Parts::handle_reset(std::uint32_t slot, const Frame& frame) {
     return fail(Fault::Calm, "too many resets");  // CVE-2023-44487
   const bool both = rules.reset == ResetBy::Both;
   const bool is_refusal = entry.is_ours && rules.accept_by != AcceptBy::Nothing && !entry.is_accepted;
-  if (!frame.flags.answers || entry.end == EndReason::Finished) {
-    entry.end = is_refusal || (rules.code_bits > 0 && frame.code == dialect.code_for(Fault::Refused))
+  const bool is_over = entry.sending == Half::Finished && entry.receiving == Half::Finished;
+  if (!is_over && (!frame.flags.answers || entry.end == EndReason::Finished)) {
+    entry.end = is_refusal || frame.flags.refuses ||
+                        (rules.code_bits > 0 && frame.code == dialect.code_for(Fault::Refused))
                     ? EndReason::Refused
                     : EndReason::Reset;
     if (frame.code != 0) entry.extras().end_code = frame.code;
   }
+  const bool stays = entry.receiving == Half::Finished && entry.is_accepted;  // all of it is here
   if (frame.flags.resets && entry.receiving != Half::Closed) {
-    drop_unread(slot);
-    entry.receiving = Half::Closed;
-    if (frame.code != 0) entry.extras().aborted_code = frame.code;
-    if (!both) tell(slot, Tell::Aborted);
+    if (!stays) {
+      drop_unread(slot);
+      entry.receiving = Half::Closed;
+      if (frame.code != 0) entry.extras().aborted_code = frame.code;
+      if (!both) tell(slot, Tell::Aborted);
+    }
     if (rules.answers_reset && !frame.flags.answers) {
       entry.extras().stop_code = frame.code;
       set_due(slot, Due::Stop);
@@ -475,7 +480,7 @@ void Session::Parts::handle_reset(std::uint32_t slot, const Frame& frame) {
     drop_unsent(slot);
     entry.sending = Half::Closed;
     if (frame.code != 0) entry.extras().stopped_code = frame.code;
-    if (!both) tell(slot, Tell::Stopped);
+    if (!both || stays) tell(slot, Tell::Stopped);  // else Ended says it
     if (!both && !frame.flags.answers) {  // what was under way is lost: the peer's half must end too
       entry.extras().reset_code = frame.code;
       set_due(slot, Due::Reset);

@@ -310,6 +310,7 @@ void Session::Parts::freeze_reset(std::uint32_t slot, std::uint16_t bits) {
   const bool resets = (bits & bit(Due::Reset)) != 0;
   const bool stops = (bits & bit(Due::Stop)) != 0;
   ++counters.resets_sent;
+  if (!answers) remember_reset(entry.id);
   if (rules.reset == ResetBy::Both) {
     freeze({.flags = {.resets = true, .stops = true}, .id = entry.id, .code = extra.reset_code});
     return;

@@ -95,6 +95,9 @@ struct Session::Parts {
   void keep_unread(std::uint32_t slot, Bytes bytes);
   void shed();
   void answer_reset(std::uint64_t id, Fault fault);
+  void remember_reset(std::uint64_t id) noexcept {
+    recent_resets[recent_count++ % recent_resets.size()] = id;
+  }
   void keep_input();
   [[nodiscard]] bool is_ours(std::uint64_t id) const noexcept;
 

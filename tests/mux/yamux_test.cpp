@@ -158,6 +158,18 @@ TEST(Yamux, ResetOfAnOpeningIsARefusal) {
   EXPECT_FALSE(rig.session.write(stream, as_bytes("x"), rig.now));
 }
 
+TEST(Yamux, AResetBehindTheFinishLeavesWhatArrived) {
+  Rig rig(Role::Server, yamux(), quiet());
+  rig.consumes = false;
+  rig.give("00 01 0001 00000001 00000000  00 00 0004 00000001 00000002 6869  00 01 0008 00000001 00000000");
+  EXPECT_EQ(rig.count(EventType::Stopped), 1U);
+  EXPECT_EQ(rig.count(EventType::Ended), 0U);
+  EXPECT_EQ(as_text(rig.session.readable(rig.last_opened)), "hi");
+  rig.session.consume(rig.last_opened, 2, rig.now);
+  rig.poll();
+  EXPECT_EQ(rig.last(EventType::Ended).end, EndReason::Reset);
+}
+
 TEST(Yamux, RefusalIsAReset) {
   Rig rig(Role::Server, yamux(), quiet());
   rig.accepts = false;

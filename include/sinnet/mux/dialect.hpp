@@ -59,6 +59,7 @@ struct FrameFlags {
   bool answers : 1 =
       false;  ///< with `resets`, `stops` or alone (for a finish): replies to the peer's own (js-ws)
   bool blocked : 1 = false;  ///< the sender has more, and no credit
+  bool refuses : 1 = false;  ///< with `resets`: the code says that the opening was not taken
 
   friend bool operator==(const FrameFlags&, const FrameFlags&) = default;
 };

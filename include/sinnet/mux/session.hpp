@@ -67,8 +67,10 @@ using VerbResult = std::expected<T, VerbError>;
 ///   Half     | finish     | reset      | stop by the reader | session ends
 ///   ---------|------------|------------|--------------------|-------------
 ///   Open     | Finished   | Closed     | Closed             | Closed
-///   Finished | per Rules  | Closed     | –                  | Closed
+///   Finished | per Rules  | Closed (1) | –                  | Closed
 ///   Closed   | per Rules  | –          | –                  | –
+///
+/// (1) The half we send, or one not accepted. Else what arrived stays readable: all of it is here.
 ///
 /// The stream has ended (EventType::Ended, then its slot is free) when both halves are Finished and taken
 /// (sent: frozen; received: consumed), or Closed.
