@@ -52,8 +52,8 @@ MutableBytes OutputQueue::begin_copied(std::size_t bytes, bool held) {
   }
   if (!held) {
     is_tail_open_ = true;
-    tail_ = arena_at(arena_end_);
-    tail_room_ = arena_.size() - (arena_end_ - arena_base_);
+    tail_begin_ = tail_end_ = arena_at(arena_end_);
+    tail_limit_ = arena_.data() + arena_.size();
   }
   return {arena_at(offset), bytes};
 }
@@ -62,10 +62,10 @@ MutableBytes OutputQueue::begin_copied(std::size_t bytes, bool held) {
 /// begins a segment of its own.
 void OutputQueue::close_tail() {
   if (!is_tail_open_) return;
-  segments_.back().size += tail_bytes_;
-  sendable_bytes_ += tail_bytes_;
-  arena_end_ += tail_bytes_;
-  tail_bytes_ = tail_room_ = 0;
+  segments_.back().size += tail_bytes();
+  sendable_bytes_ += tail_bytes();
+  arena_end_ += tail_bytes();
+  tail_begin_ = tail_end_ = tail_limit_ = nullptr;
   is_tail_open_ = false;
 }
 

@@ -25,10 +25,9 @@ class OutputQueue {
   /// Room for one frame of `bytes` bytes (at least one), copied in by the caller at once. `held`: it waits
   /// for release_held().
   [[nodiscard]] MutableBytes add_copied(std::size_t bytes, bool held = false) {
-    if (bytes <= tail_room_ && !held) [[likely]] {
-      std::byte* place = tail_ + tail_bytes_;
-      tail_bytes_ += bytes;
-      tail_room_ -= bytes;
+    if (bytes <= static_cast<std::size_t>(tail_limit_ - tail_end_) && !held) [[likely]] {
+      std::byte* const place = tail_end_;
+      tail_end_ += bytes;
       return {place, bytes};
     }
     return begin_copied(bytes, held);
@@ -57,10 +56,10 @@ class OutputQueue {
 
   /// All bytes not consumed yet, held ones included.
   [[nodiscard]] std::size_t waiting_bytes() const noexcept {
-    return sendable_bytes_ + tail_bytes_ + held_bytes_;
+    return sendable_bytes_ + tail_bytes() + held_bytes_;
   }
   /// Bytes that may be frozen and written now.
-  [[nodiscard]] std::size_t sendable_bytes() const noexcept { return sendable_bytes_ + tail_bytes_; }
+  [[nodiscard]] std::size_t sendable_bytes() const noexcept { return sendable_bytes_ + tail_bytes(); }
   [[nodiscard]] bool empty() const noexcept { return waiting_bytes() == 0; }
   [[nodiscard]] std::size_t frozen_bytes() const noexcept { return frozen_bytes_; }
   /// Bytes of control frames not consumed yet (counted until all of them are gone).
@@ -84,6 +83,9 @@ class OutputQueue {
 
   [[nodiscard]] MutableBytes begin_copied(std::size_t bytes, bool held);
   void close_tail();
+  [[nodiscard]] std::size_t tail_bytes() const noexcept {
+    return static_cast<std::size_t>(tail_end_ - tail_begin_);
+  }
   [[nodiscard]] std::size_t arena_reserve(std::size_t bytes);
   [[nodiscard]] std::byte* arena_at(std::size_t offset) noexcept {
     return arena_.data() + (offset - arena_base_);
@@ -100,10 +102,10 @@ class OutputQueue {
   std::size_t arena_base_ = 0;  ///< the running number of arena_[0]
   std::size_t arena_end_ = 0;   ///< the running number behind the last used byte
   // While the last segment ends where the arena ends it may grow: neighbours become one slice. What it grew
-  // by is counted here and settled by close_tail(), so that one more short frame costs two additions.
-  std::byte* tail_ = nullptr;   ///< the arena behind what is settled
-  std::size_t tail_bytes_ = 0;  ///< written there since
-  std::size_t tail_room_ = 0;   ///< and how much more fits; 0 when closed
+  // by lies between these and is settled by close_tail(), so that one more short frame costs one addition.
+  std::byte* tail_begin_ = nullptr;  ///< in the arena, behind what is settled
+  std::byte* tail_end_ = nullptr;    ///< behind what was written there since
+  std::byte* tail_limit_ = nullptr;  ///< the arena's end; all three are the same when closed
   bool is_tail_open_ = false;
   std::size_t first_ = 0;        ///< segments_ before this are consumed
   std::size_t frozen_end_ = 0;   ///< segments_ before this are frozen

@@ -142,7 +142,8 @@ class Driver : public ReadyHandler, public Timer, public Task {
   }
 
   void poll_events() {
-    while (can_poll() && machine().has_event()) {
+    const std::size_t reply_bytes_max = derived().reply_bytes_max();
+    while (can_poll(reply_bytes_max) && machine().has_event()) {
       auto event = machine().poll_event();
       if (!event) return;
       if (!derived().handle_event(*event)) {
@@ -200,10 +201,11 @@ class Driver : public ReadyHandler, public Timer, public Task {
     derived().handle_finished();
   }
 
-  [[nodiscard]] bool can_poll() noexcept {
+  [[nodiscard]] bool can_poll() noexcept { return can_poll(derived().reply_bytes_max()); }
+  [[nodiscard]] bool can_poll(std::size_t reply_bytes_max) noexcept {
     if (finished_) return false;
     // The end is told to a paused user too; there is nothing left that could wait.
-    return machine().has_ended() || (!paused_ && machine().waiting_bytes() < derived().reply_bytes_max());
+    return machine().has_ended() || (!paused_ && machine().waiting_bytes() < reply_bytes_max);
   }
   [[nodiscard]] bool wants_read() noexcept { return can_poll() && machine().wants_input(); }
 
