@@ -226,8 +226,11 @@ void Session::Parts::end_stream(std::uint32_t slot, EndReason reason, std::uint6
   }
   const bool is_session_over = reason == EndReason::SessionClosed || reason == EndReason::SessionFailed;
   const bool was_on_wire = !entry.is_ours || entry.is_opened;
-  constexpr std::uint16_t last_words = bit(Due::Finish) | bit(Due::FinishAnswer) | bit(Due::Reset) |
-                                       bit(Due::Stop) | bit(Due::Answer) | bit(Due::Accept);
+  // A peer that has dropped the stream may take an acceptance for an opening (js-ws).
+  const bool is_gone_there = reason == EndReason::Reset || reason == EndReason::Refused;
+  const auto last_words =
+      static_cast<std::uint16_t>(bit(Due::Finish) | bit(Due::FinishAnswer) | bit(Due::Reset) |
+                                 bit(Due::Stop) | bit(Due::Answer) | (is_gone_there ? 0U : bit(Due::Accept)));
   entry.due =
       is_session_over || !was_on_wire ? std::uint16_t{0} : static_cast<std::uint16_t>(entry.due & last_words);
   entry.told = reason == EndReason::Finished
@@ -359,7 +362,9 @@ void Session::Parts::expire(std::uint32_t slot, TimerKind kind) {
       if (!entry.is_accepted) refuse(slot, dialect.code_for(Fault::TimedOut));
       break;
     case TimerKind::Linger:
-      if (rules.reset == ResetBy::None) {
+      if (rules.reset == ResetBy::None && entry.sending == Half::Open) {
+        set_timer(slot, kind, now + options->linger_timeout);  // to forget it would cut what we send
+      } else if (rules.reset == ResetBy::None) {
         end_stream(slot, EndReason::TimedOut, 0);
       } else {
         reset_stream(slot, EndReason::TimedOut, dialect.code_for(Fault::Cancelled));

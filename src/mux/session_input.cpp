@@ -87,6 +87,7 @@ void Session::Parts::handle_decoded(const Decoded& decoded, const Frame& frame) 
   payload_slot = no_slot;
   payload_counts = is_data;
   payload_finishes = is_data && frame.flags.finishes;
+  payload_is_empty = true;
   payload_remaining = is_message ? UINT64_MAX : frame.payload_bytes;
   in_payload = is_message || is_data || payload_remaining > 0;
   if (rules.has_settings && !had_settings && frame.type != FrameType::Settings)
@@ -94,31 +95,47 @@ void Session::Parts::handle_decoded(const Decoded& decoded, const Frame& frame) 
   if (decoded.status == DecodeStatus::Skip) return;
   if (decoded.status == DecodeStatus::MalformedStream) {
     const std::uint32_t slot = streams.slot_of(frame.id);
-    if (slot != no_slot) react(Reaction::Reset, slot, decoded.fault, decoded.reason);
-    return;
+    if (slot == no_slot) return handle_unknown(frame);
+    return react(Reaction::Reset, slot, decoded.fault, decoded.reason);
   }
   handle_frame(frame);
 }
 
 /// Hands over what is there of the payload under way, or passes it over.
 bool Session::Parts::take_payload() {
-  const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(payload_remaining, input.size()));
-  const MutableBytes piece = input.first(size);
+  auto size = static_cast<std::size_t>(std::min<std::uint64_t>(payload_remaining, input.size()));
   const bool is_message = rules.framing == Framing::Messages;
+  // Of a message that is longer than the credit, as much is handed over as when it comes in pieces.
+  if (is_message) size = std::min(size, std::max<std::size_t>(payload_room(), 1));
+  const MutableBytes piece = input.first(size);
   const bool ends = is_message ? piece_ends && size == input.size() : payload_remaining == size;
   if (!ends && size == 0) return false;
   input = input.subspan(size);
   if (!is_message) payload_remaining -= size;
   if (ends) in_payload = in_message = false;
+  if (size > 0) payload_is_empty = false;
   if (payload_counts && size > 0) deliver(piece);
-  if (ends && payload_finishes && payload_slot != no_slot && is_open()) {
-    const StreamEntry& entry = at(payload_slot);
-    if (entry.generation == payload_generation && entry.is_live()) handle_finish(payload_slot);
-  }
+  if (ends && payload_finishes && is_open() && payload_entry() != nullptr) handle_finish(payload_slot);
+  if (is_message && ends && payload_counts && payload_is_empty && is_open() && !empty_tokens.take(now))
+    fail(Fault::Calm, "a flood of empty frames");
   return true;
 }
 
+/// How much of the payload under way its stream has credit for; without a stream, any.
+std::size_t Session::Parts::payload_room() noexcept {
+  const StreamEntry* entry = payload_counts ? payload_entry() : nullptr;
+  return entry == nullptr ? SIZE_MAX : static_cast<std::size_t>(entry->receive_limit - entry->received);
+}
+
 // ---- payload
+
+/// The stream of the payload under way; null where there is none, or where it ended meanwhile.
+StreamEntry* Session::Parts::payload_entry() noexcept {
+  if (payload_slot == no_slot) return nullptr;
+  StreamEntry& entry = at(payload_slot);
+  // A slot that is free keeps its generation until it is used again.
+  return entry.generation == payload_generation && entry.is_live() ? &entry : nullptr;
+}
 
 void Session::Parts::deliver(MutableBytes payload) {
   connection_received += payload.size();
@@ -127,9 +144,9 @@ void Session::Parts::deliver(MutableBytes payload) {
   if (rules.has_connection_credit && !connection_credit_due &&
       connection_received + connection_window - connection_receive_limit >= connection_window / 8)
     connection_credit_due = true;
-  if (payload_slot == no_slot) return;
-  StreamEntry& entry = at(payload_slot);
-  if (entry.generation != payload_generation || !entry.is_live()) return;
+  StreamEntry* const found = payload_entry();
+  if (found == nullptr) return;
+  StreamEntry& entry = *found;
   if (rules.framing == Framing::Messages && !check_room(payload_slot, payload.size())) return;
   entry.received += payload.size();
   if (entry.receiving != Half::Open) return;
@@ -173,9 +190,9 @@ void Session::Parts::keep_unread(std::uint32_t slot, Bytes bytes) {
   if (unread_total > options->budget_bytes) shed();
 }
 
-/// The budget is used up by bytes that nobody reads: the stream with most of them goes.
+/// The budget is used up by bytes that nobody reads: the stream with most of them goes. (Where the wire
+/// cannot reset, window_of_new cut what it could; windows that the peer assumes it could not.)
 void Session::Parts::shed() {
-  if (rules.reset == ResetBy::None) return;  // windows were cut instead: see window_of_new
   std::uint32_t worst = no_slot;
   for (std::uint32_t slot = 0; slot < streams.slots(); ++slot) {
     if (at(slot).unread_bytes() > (worst == no_slot ? 0 : at(worst).unread_bytes())) worst = slot;
@@ -290,14 +307,34 @@ void Session::Parts::handle_stream_frame(const Frame& frame) {
   if (frame.type == FrameType::Data && is_open()) handle_data_header(slot, frame);
   if (entry.is_ended || !is_open()) return;
   if (frame.flags.resets || frame.flags.stops) return handle_reset(slot, frame);
+  if (frame.flags.answers &&
+      entry.sending == Half::Open) {  // to a finish that we never sent: it reads no more
+    Frame stop = frame;
+    stop.flags = {.stops = true};
+    return handle_reset(slot, stop);
+  }
   if (frame.flags.finishes && frame.type != FrameType::Data) handle_finish(slot);
+}
+
+/// Whether the peer accepts what was opened and given up. It is told that nothing comes, and not held up.
+bool Session::Parts::handle_late_accept(const Frame& frame) {
+  const auto place = std::find(given_up.begin(), given_up.end(), frame.id);
+  if (place == given_up.end()) return false;
+  if (!frame.flags.accepts && (rules.accept_by != AcceptBy::FirstCredit || frame.type != FrameType::Credit))
+    return false;
+  given_up.erase(place);
+  unknown_resets.push_back({frame.id, 0});
+  allow_openings();
+  return true;
 }
 
 /// A frame for a stream that is not there: closed lately, or never opened.
 void Session::Parts::handle_unknown(const Frame& frame) {
+  if (handle_late_accept(frame)) return;
   const bool was_opened = is_ours(frame.id) ? frame.id < next_id : has_peer_id && frame.id <= highest_peer_id;
   if (!was_opened && rules.never_opened == Reaction::Fail)
     return fail(Fault::Protocol, "a frame for a stream that was never opened");
+  if (rules.unknown_stream == Reaction::Burn) return burn(frame.id);
   if (frame.type != FrameType::Data) return;
   if (frame.payload_bytes == 0 && frame.flags == FrameFlags{} && rules.framing == Framing::Bytes &&
       !empty_tokens.take(now))
@@ -307,14 +344,16 @@ void Session::Parts::handle_unknown(const Frame& frame) {
     case Reaction::Reset:
       if (frame.payload_bytes > 0 || !frame.flags.finishes) answer_reset(frame.id, Fault::StreamState);
       return;
-    case Reaction::Burn:
-      if (!is_ours(frame.id)) {
-        highest_peer_id = has_peer_id ? std::max(highest_peer_id, frame.id) : frame.id;
-        has_peer_id = true;
-      }
-      return;
+    case Reaction::Burn: return;
     case Reaction::Fail: return fail(Fault::StreamState, "payload for no stream");
   }
+}
+
+/// The peer cannot open that id any more: what came before its opening would be missing.
+void Session::Parts::burn(std::uint64_t id) {
+  if (is_ours(id)) return;
+  highest_peer_id = has_peer_id ? std::max(highest_peer_id, id) : id;
+  has_peer_id = true;
 }
 
 /// Resets a stream of which nothing is kept: once for each id lately.
@@ -366,11 +405,13 @@ std::uint32_t Session::Parts::open_by_peer(const Frame& frame) {
     return no_slot;
   }
   const bool is_full = peer_streams >= options->streams_max || unaccepted_theirs >= options->unaccepted_max;
-  if ((is_full || state == SessionState::Draining) && rules.refuse != RefuseBy::AcceptThenFinish) {
+  const bool is_draining = state == SessionState::Draining;
+  // To accept and finish keeps a stream until the peer ends it: not beyond the caps.
+  if (is_full || (is_draining && rules.refuse != RefuseBy::AcceptThenFinish)) {
     ++counters.streams_refused;
     ++peer_ended_count;
     if (rules.refuse == RefuseBy::Reset)
-      answer_reset(frame.id, state == SessionState::Draining ? Fault::GoneAway : Fault::Refused);
+      answer_reset(frame.id, is_draining ? Fault::GoneAway : Fault::Refused);
     return no_slot;
   }
   const std::uint32_t slot = new_stream(false);
@@ -380,7 +421,7 @@ std::uint32_t Session::Parts::open_by_peer(const Frame& frame) {
   entry.urgency = std::min<std::uint8_t>(frame.urgency, 7);
   if (frame.stream_type != 0) entry.extras().stream_type = frame.stream_type;
   if (!frame.metadata.empty()) entry.extras().metadata = Buffer::copy_of(frame.metadata);
-  if (is_full || state == SessionState::Draining) {
+  if (is_draining) {
     refuse(slot, 0);
     return slot;
   }
@@ -449,21 +490,25 @@ void Session::Parts::handle_finish(std::uint32_t slot) {
 
 void Session::Parts::handle_reset(std::uint32_t slot, const Frame& frame) {
   StreamEntry& entry = at(slot);
+  const bool aborts = frame.flags.resets && entry.receiving != Half::Closed;
+  const bool stops = frame.flags.stops && entry.sending == Half::Open;
+  if (!aborts && !stops) return;  // it crossed ours, or answers it without saying so
   ++counters.resets_received;
   if (!entry.is_ours && !frame.flags.answers && !reset_tokens.take(now))
     return fail(Fault::Calm, "too many resets");  // CVE-2023-44487
   const bool both = rules.reset == ResetBy::Both;
   const bool is_refusal = entry.is_ours && rules.accept_by != AcceptBy::Nothing && !entry.is_accepted;
   const bool is_over = entry.sending == Half::Finished && entry.receiving == Half::Finished;
+  const std::uint64_t refused = dialect.code_for(Fault::Refused);  // 0: the dialect has no word for it
   if (!is_over && (!frame.flags.answers || entry.end == EndReason::Finished)) {
-    entry.end = is_refusal || frame.flags.refuses ||
-                        (rules.code_bits > 0 && frame.code == dialect.code_for(Fault::Refused))
-                    ? EndReason::Refused
-                    : EndReason::Reset;
+    entry.end =
+        is_refusal || frame.flags.refuses || (rules.code_bits > 0 && refused != 0 && frame.code == refused)
+            ? EndReason::Refused
+            : EndReason::Reset;
     if (frame.code != 0) entry.extras().end_code = frame.code;
   }
   const bool stays = entry.receiving == Half::Finished && entry.is_accepted;  // all of it is here
-  if (frame.flags.resets && entry.receiving != Half::Closed) {
+  if (aborts) {
     if (!stays) {
       drop_unread(slot);
       entry.receiving = Half::Closed;
@@ -476,7 +521,7 @@ void Session::Parts::handle_reset(std::uint32_t slot, const Frame& frame) {
       set_due(slot, Due::Answer);
     }
   }
-  if (frame.flags.stops && entry.sending == Half::Open) {
+  if (stops) {
     drop_unsent(slot);
     entry.sending = Half::Closed;
     if (frame.code != 0) entry.extras().stopped_code = frame.code;

@@ -98,7 +98,12 @@ void Session::Parts::freeze_answers() {
     freeze({.type = FrameType::StreamCredit, .credit = stream_credit_given});
   }
   for (const UnknownReset& reset : unknown_resets) {
-    if (rules.reset != ResetBy::PerDirection) {
+    if (rules.reset == ResetBy::None) {  // accepted after we gave up: nobody writes, nobody reads
+      freeze({.type = FrameType::Credit, .id = reset.id, .credit = drain_credit});
+      freeze({.flags = {.finishes = true}, .id = reset.id});
+      continue;
+    }
+    if (rules.reset == ResetBy::Both) {
       freeze({.flags = {.resets = true, .stops = true}, .id = reset.id, .code = reset.code});
     } else {
       freeze({.flags = {.resets = true}, .id = reset.id, .code = reset.code});
@@ -177,9 +182,11 @@ void Session::Parts::freeze_due_of(std::uint32_t slot) {
 std::uint64_t Session::Parts::openings_allowed() const noexcept {
   std::uint64_t allowed =
       rules.has_stream_credit ? stream_credit - std::min(stream_credit, opened_count) : no_slot;
-  if (rules.unaccepted_max > 0)
-    allowed = std::min<std::uint64_t>(allowed,
-                                      rules.unaccepted_max - std::min(rules.unaccepted_max, unaccepted_ours));
+  if (rules.unaccepted_max > 0) {
+    const std::uint64_t waiting_there = unaccepted_ours + given_up.size();
+    allowed = std::min(allowed,
+                       rules.unaccepted_max - std::min<std::uint64_t>(rules.unaccepted_max, waiting_there));
+  }
   return allowed;
 }
 
@@ -249,7 +256,7 @@ void Session::Parts::freeze_open(std::uint32_t slot) {
 
 void Session::Parts::freeze_accept(std::uint32_t slot) {
   StreamEntry& entry = at(slot);
-  const std::uint64_t limit = std::max<std::uint64_t>(entry.receive_limit, entry.window);
+  const std::uint64_t limit = std::max(entry.receive_limit, ahead(entry));
   freeze({.type = FrameType::Credit,
           .flags = {.accepts = true},
           .id = entry.id,
@@ -261,7 +268,7 @@ void Session::Parts::freeze_credit(std::uint32_t slot) {
   StreamEntry& entry = at(slot);
   if (entry.receiving != Half::Open || entry.is_ended) return;
   tune_window(entry);
-  std::uint64_t limit = entry.consumed + entry.window;
+  std::uint64_t limit = entry.consumed + ahead(entry);
   if (limit <= entry.receive_limit) return;
   if (rules.credit_unit == CreditUnit::Delta)
     limit = std::min(limit, entry.receive_limit + rules.credit_step_max);

@@ -37,6 +37,10 @@ class TokenBucket {
   Time last_;
 };
 
+/// What a peer may send that nothing on the wire can stop, so that it ends without us: half of what a counter
+/// of 32 bits holds, which leaves room for what it has already.
+inline constexpr std::uint64_t drain_credit = 0x7FFFFFFF;
+
 /// Whether the session's last event is to be told.
 enum class Final : std::uint8_t { None, Pending, Taken };
 
@@ -83,12 +87,16 @@ struct Session::Parts {
   [[nodiscard]] bool may_open(std::uint64_t id);
   [[nodiscard]] bool names_open(const Frame& frame) const noexcept;
   void handle_unknown(const Frame& frame);
+  [[nodiscard]] bool handle_late_accept(const Frame& frame);
+  void burn(std::uint64_t id);
   void handle_accept(std::uint32_t slot);
   void handle_credit(std::uint32_t slot, std::uint64_t credit);
   void handle_data_header(std::uint32_t slot, const Frame& frame);
   void handle_finish(std::uint32_t slot);
   void handle_reset(std::uint32_t slot, const Frame& frame);
   void deliver(MutableBytes payload);
+  [[nodiscard]] std::size_t payload_room() noexcept;
+  [[nodiscard]] StreamEntry* payload_entry() noexcept;
   [[nodiscard]] bool check_room(std::uint32_t slot, std::uint64_t bytes);
   void react(Reaction reaction, std::uint32_t slot, Fault fault, const char* reason);
   void settle();
@@ -135,6 +143,7 @@ struct Session::Parts {
   [[nodiscard]] VerbResult<std::size_t> write_room(Stream stream, std::size_t wanted, StreamEntry*& entry);
   void consume(std::uint32_t slot, std::size_t bytes);
   void credit_if_due(std::uint32_t slot);
+  [[nodiscard]] std::uint64_t ahead(const StreamEntry& entry) const noexcept;
   void drop_unread(std::uint32_t slot);
   void drop_unsent(std::uint32_t slot);
   void drain(std::uint32_t slot);
@@ -143,6 +152,7 @@ struct Session::Parts {
   void refuse(std::uint32_t slot, std::uint64_t code);
   void finish(std::uint32_t slot);
   [[nodiscard]] std::uint32_t new_stream(bool is_ours);
+  [[nodiscard]] std::uint64_t assumed_by_peer(bool is_ours) const noexcept;
   [[nodiscard]] std::uint32_t window_of_new(bool is_ours) const noexcept;
 
   [[nodiscard]] StreamEntry& at(std::uint32_t slot) noexcept { return streams.at(slot); }
@@ -181,6 +191,7 @@ struct Session::Parts {
   bool in_payload = false;
   bool payload_counts = false;    ///< it is stream payload, not the body of a skipped frame
   bool payload_finishes = false;  ///< the peer's half is finished behind it
+  bool payload_is_empty = false;  ///< none of it came yet
   bool piece_ends = false;        ///< Messages: the message ends with `input`
   bool in_message = false;        ///< Messages: it has begun and not ended
 
@@ -189,6 +200,8 @@ struct Session::Parts {
   std::uint64_t highest_peer_id = 0;
   bool has_peer_id = false;
   std::uint32_t unaccepted_ours = 0;
+  std::vector<std::uint64_t>
+      given_up;  ///< openings of ours that are over here; the peer may still accept them
   std::uint32_t unaccepted_theirs = 0;
   std::uint32_t unopened_ours = 0;
   std::uint32_t live = 0;  ///< not ended

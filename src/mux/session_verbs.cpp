@@ -19,10 +19,18 @@ constexpr std::uint64_t window_least = 1024;
 
 }  // namespace
 
+/// What the peer may send before it has any credit.
+std::uint64_t Session::Parts::assumed_by_peer(bool is_ours) const noexcept {
+  return is_ours ? std::max(rules.opener_receives, rules.acceptor_sends.bytes) : rules.opener_sends.bytes;
+}
+
 std::uint32_t Session::Parts::window_of_new(bool is_ours) const noexcept {
   const InitialCredit& theirs = is_ours ? rules.acceptor_sends : rules.opener_sends;
-  if (theirs.source == CreditSource::Assumed)
-    return static_cast<std::uint32_t>(is_ours ? std::max(rules.opener_receives, theirs.bytes) : theirs.bytes);
+  if (theirs.source == CreditSource::Assumed) {
+    // Ready for all that the peer may believe; where it may believe less, it is given a window on top.
+    return static_cast<std::uint32_t>(assumed_by_peer(is_ours) +
+                                      (rules.credit_at_once ? options->stream_window : 0));
+  }
   std::uint64_t window = options->stream_window;
   if (rules.reset == ResetBy::None && !is_ours) {
     // Nothing could take the memory back, so less is promised the more is promised already.
@@ -45,8 +53,9 @@ std::uint32_t Session::Parts::new_stream(bool is_ours) {
   if (mine.source != CreditSource::Granted)
     entry.send_limit = rules.has_settings ? peer_settings.stream_credit : mine.bytes;
   if (theirs.source != CreditSource::Granted)
-    entry.receive_limit =
-        rules.has_settings || theirs.source == CreditSource::Assumed ? entry.window : theirs.bytes;
+    entry.receive_limit = rules.has_settings                       ? entry.window
+                          : theirs.source == CreditSource::Assumed ? assumed_by_peer(is_ours)
+                                                                   : theirs.bytes;
   window_sum += entry.window;
   ++live;
   if (is_ours) {
@@ -96,15 +105,21 @@ void Session::Parts::consume(std::uint32_t slot, std::size_t bytes) {
   }
 }
 
+/// What the peer may send beyond what was consumed.
+std::uint64_t Session::Parts::ahead(const StreamEntry& entry) const noexcept {
+  return entry.is_draining && rules.stop == StopBy::Drain ? drain_credit : entry.window;
+}
+
 /// Queues a credit once enough was consumed that it is worth a frame.
 void Session::Parts::credit_if_due(std::uint32_t slot) {
   const StreamEntry& entry = at(slot);
   if (entry.receiving != Half::Open || entry.is_ended) return;
   if (!entry.is_accepted && (!entry.is_ours || !rules.credit_before_accept)) return;
-  const std::uint64_t limit = entry.consumed + entry.window;
-  const std::uint64_t step =
-      rules.credit_at_once ? 1
-                           : std::min<std::uint64_t>(std::max(entry.window / 8, 1U), credit_step_bytes_max);
+  const std::uint64_t most = ahead(entry);
+  std::uint64_t step = std::min<std::uint64_t>(std::max(entry.window / 8, 1U), credit_step_bytes_max);
+  if (rules.credit_at_once) step = 1;
+  if (most == drain_credit) step = most / 2;
+  const std::uint64_t limit = entry.consumed + most;
   if (limit >= entry.receive_limit + step) set_due(slot, Due::Credit);
 }
 
@@ -159,6 +174,8 @@ void Session::Parts::reset_stream(std::uint32_t slot, EndReason reason, std::uin
     drain(slot);
     return;
   }
+  // Nothing tells the peer: the opening keeps its place among those that wait there.
+  if (is_on_wire && rules.reset == ResetBy::None && rules.unaccepted_max > 0) given_up.push_back(entry.id);
   if (is_on_wire && rules.reset != ResetBy::None) {
     const bool both = rules.reset == ResetBy::Both;
     if (both || entry.sending == Half::Open) {
@@ -324,11 +341,32 @@ VerbResult<> Session::stop_receiving(Stream stream, std::uint64_t code, Time now
     return {};
   }
   if (entry->receiving == Half::Open) {
-    entry->extras().stop_code = code;
+    entry->end = EndReason::ResetHere;
+    entry->extras().stop_code = entry->extras().end_code = code;
     p.set_due(stream.slot, Due::Stop);
   }
   p.drop_unread(stream.slot);
   entry->receiving = Half::Closed;
+  p.check_end(stream.slot);
+  return {};
+}
+
+VerbResult<> Session::abort_write(Stream stream, std::uint64_t code, Time now) {
+  Parts& p = *parts_;
+  p.now = now;
+  StreamEntry* entry = p.streams.find(stream);
+  if (entry == nullptr || entry->is_ended) return std::unexpected(VerbError::NoStream);
+  if (!entry->is_ours && !entry->is_accepted) return std::unexpected(VerbError::NotAccepted);
+  if (entry->sending != Half::Open) return {};
+  if (parts_->rules.reset != ResetBy::PerDirection) {
+    p.reset_stream(stream.slot, EndReason::ResetHere, code);
+    return {};
+  }
+  p.drop_unsent(stream.slot);
+  entry->sending = Half::Closed;
+  entry->end = EndReason::ResetHere;
+  entry->extras().reset_code = entry->extras().end_code = code;
+  p.set_due(stream.slot, Due::Reset);
   p.check_end(stream.slot);
   return {};
 }

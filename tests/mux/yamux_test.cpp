@@ -141,6 +141,19 @@ TEST(Yamux, HalfCloseKeepsTheOtherDirection) {
   EXPECT_FALSE(rig.session.is_live(stream));
 }
 
+TEST(Yamux, PayloadOfAStreamThatIsResetMeanwhileIsDropped) {
+  Rig rig(Role::Server, yamux(), quiet());
+  rig.consumes = false;
+  rig.give("00 01 0001 00000001 00000000  00 00 0000 00000001 00000006 0001");
+  ASSERT_TRUE(rig.session.reset(rig.last_opened, 0, rig.now));
+  (void)rig.take();  // its slot is free now
+  rig.give("02030405");
+  EXPECT_EQ(rig.session.statistics().unread_bytes, 0U);
+  EXPECT_EQ(rig.count(EventType::Failed), 0U);
+  rig.give("00 01 0001 00000003 00000000  00 00 0000 00000003 00000001 78");
+  EXPECT_EQ(rig.last(EventType::Data).payload, "x") << "the next in that slot has its own bytes alone";
+}
+
 TEST(Yamux, NoMoreThan256OpeningsWaitForTheirAcceptance) {
   Rig rig(Role::Client, yamux(), quiet());
   for (int i = 0; i < 300; ++i) (void)rig.open();

@@ -158,7 +158,7 @@ enum class StopBy : std::uint8_t {
 };
 enum class RefuseBy : std::uint8_t {
   Reset,             ///< with Fault::Refused where codes exist
-  AcceptThenFinish,  ///< accepted and finished at once; what comes is dropped
+  AcceptThenFinish,  ///< accepted and finished at once; what comes is dropped. Beyond our caps: Silence
   Silence,           ///< the opener's own deadline tells it
 };
 /// What to do with a frame that the stream's state does not allow, or of which there is no stream.
@@ -237,7 +237,7 @@ struct Rules {
   bool answers_finish = false;  ///< a finish is replied with Flags{answers}
   bool answers_reset = false;   ///< a reset or stop is replied with its counterpart, `answers` set
   Reaction never_opened = Reaction::Ignore;    ///< any frame for an id beyond those opened; Ignore or Fail
-  Reaction unknown_stream = Reaction::Ignore;  ///< payload for it; other frames for it are always ignored
+  Reaction unknown_stream = Reaction::Ignore;  ///< payload for it; Burn: any frame. Others are ignored
   Reaction after_finish = Reaction::Reset;     ///< payload, or another finish, behind a finish
   GoAwayKind go_away = GoAwayKind::None;
   bool go_away_names_last = false;  ///< `last_id` is on the wire: our streams above it were not handled

@@ -214,6 +214,9 @@ class Session {
   VerbResult<> close_write(Stream stream, Time now);
   /// Nothing more will be read; what is unread is dropped. Told to the peer where the dialect can.
   VerbResult<> stop_receiving(Stream stream, std::uint64_t code, Time now);
+  /// Nothing more will be written, and what waits or is under way may be lost: the peer is told Aborted.
+  /// Where the wire cannot say that of one half, it is reset().
+  VerbResult<> abort_write(Stream stream, std::uint64_t code, Time now);
   /// Ends both halves at once. Ended follows. Where the wire has no reset: finished, and drained.
   VerbResult<> reset(Stream stream, std::uint64_t code, Time now);
   VerbResult<> set_deadline(Stream stream, DeadlineKind kind, Time when);
