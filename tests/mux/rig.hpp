@@ -19,6 +19,7 @@ struct Seen {
   std::uint64_t code;
   std::string payload;
   std::string reason;
+  std::uint16_t close_code = 1000;
 };
 
 class Rig {
@@ -39,7 +40,7 @@ class Rig {
   void poll() {
     while (const std::optional<Event> event = session.poll_event()) {
       seen.push_back({event->type, event->stream, event->end, event->fault, event->code,
-                      std::string(as_text(event->payload)), std::string(event->reason)});
+                      std::string(as_text(event->payload)), std::string(event->reason), event->close_code});
       if (event->type == EventType::Opened) {
         last_opened = event->stream;
         if (accepts) (void)session.accept(event->stream, now);
