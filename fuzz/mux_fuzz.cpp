@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "sinnet/mux/js_ws.hpp"
 #include "sinnet/mux/session.hpp"
 #include "sinnet/mux/sinnet_v1.hpp"
+#include "sinnet/mux/wsmux.hpp"
 #include "sinnet/mux/yamux.hpp"
 #include "support/seeded_random.hpp"
 
@@ -19,7 +21,10 @@ namespace {
 using namespace sinnet;
 using namespace sinnet::mux;
 
-constexpr std::array<Dialect (*)(), 2> dialects{yamux, sinnet_v1};
+Dialect wsmux_unknown() { return wsmux(); }
+Dialect wsmux_lenient() { return wsmux({.peer_window = wsmux_window_library, .is_strict = false}); }
+
+constexpr std::array<Dialect (*)(), 5> dialects{yamux, sinnet_v1, wsmux_unknown, wsmux_lenient, js_ws};
 
 /// What a user saw. Payload is told for each stream as one text: how it was cut decides nothing.
 struct Outcome {

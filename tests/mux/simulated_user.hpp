@@ -282,7 +282,11 @@ class User {
         state.is_blocked = false;
         if (state.has_serial && chance_->chance(70)) write(event.stream, state, now);
         return;
-      case EventType::Finished: check_finished(state); return;
+      case EventType::Finished:
+        check_finished(state);
+        // Reset before its first byte, where the wire can say only that it is finished.
+        if (!state.has_serial) (void)session_.close_write(event.stream, now);
+        return;
       case EventType::Stopped:
       case EventType::Aborted: check_disturbed(state); return;
       case EventType::Ended:

@@ -6,7 +6,9 @@
 #include <cstdlib>
 
 #include "mux/plain_dialect.hpp"
+#include "sinnet/mux/js_ws.hpp"
 #include "sinnet/mux/sinnet_v1.hpp"
+#include "sinnet/mux/wsmux.hpp"
 #include "sinnet/mux/yamux.hpp"
 
 namespace sinnet::mux {
@@ -17,6 +19,10 @@ std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
   return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
 }
 
+Dialect wsmux_unknown() { return wsmux(); }
+/// Windows as both know them, so that the acceptor's first credit runs out.
+Dialect wsmux_library() { return wsmux({.peer_window = wsmux_window_library}); }
+
 /// In parts, so that they run side by side.
 constexpr std::uint64_t parts = 8;
 
@@ -25,14 +31,17 @@ class Simulation : public ::testing::TestWithParam<std::tuple<Dialect (*)(), std
 /// `make sim` runs more: SINNET_SIM_SEEDS of them, from SINNET_SIM_FIRST.
 TEST_P(Simulation, KeepsItsPromises) {
   const auto& [dialect, part] = GetParam();
-  const std::uint64_t seeds = number_from("SINNET_SIM_SEEDS", 1000) / parts;
+  // A round trip for each KiB: a tenth of the seeds takes as long as others' all.
+  const std::uint64_t share = dialect == wsmux_unknown ? 10 : 1;
+  const std::uint64_t seeds = number_from("SINNET_SIM_SEEDS", 1000) / parts / share;
   const std::uint64_t first = number_from("SINNET_SIM_FIRST", 1) + part * seeds;
   for (std::uint64_t seed = first; seed < first + seeds; ++seed)
     ASSERT_EQ(test::simulate(dialect(), seed), "") << dialect().name << ", seed " << seed;
 }
 
 INSTANTIATE_TEST_SUITE_P(Dialects, Simulation,
-                         ::testing::Combine(::testing::Values(yamux, sinnet_v1, test::plain_like_wsmux,
+                         ::testing::Combine(::testing::Values(yamux, sinnet_v1, wsmux_unknown, wsmux_library,
+                                                              js_ws, test::plain_like_wsmux,
                                                               test::plain_like_js_ws,
                                                               test::plain_like_muxado),
                                             ::testing::Range(std::uint64_t{0}, parts)));
@@ -76,9 +85,12 @@ TEST_P(PlantedBug, OneByteOfCreditTooMuchIsFound) {
   EXPECT_GT(seeds_until_found(GetParam()(), credit_too_much), 0U);
 }
 TEST_P(PlantedBug, ALostFinishIsFound) { EXPECT_GT(seeds_until_found(GetParam()(), finish_lost), 0U); }
-TEST_P(PlantedBug, ADoubledFrameIsFound) { EXPECT_GT(seeds_until_found(GetParam()(), frame_doubled), 0U); }
+TEST_P(PlantedBug, ADoubledFrameIsFound) {
+  if (GetParam() == js_ws) GTEST_SKIP() << "what is behind a frame in its message means nothing there";
+  EXPECT_GT(seeds_until_found(GetParam()(), frame_doubled), 0U);
+}
 
-INSTANTIATE_TEST_SUITE_P(Dialects, PlantedBug, ::testing::Values(yamux, sinnet_v1));
+INSTANTIATE_TEST_SUITE_P(Dialects, PlantedBug, ::testing::Values(yamux, sinnet_v1, wsmux_library, js_ws));
 
 }  // namespace
 }  // namespace sinnet::mux
