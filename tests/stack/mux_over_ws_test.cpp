@@ -23,7 +23,7 @@ class Side {
  public:
   Side(mux::Role role, const mux::Dialect& dialect, mux::test::Draw& draw, mux::test::Model& model,
        ws::Resources& resources, test::Pipe& in, test::Pipe& out, Time now)
-      : user_(role, dialect, draw.options(), draw.plan(), model, draw.chance, now),
+      : user_(role, dialect, draw.options(), draw.plan(dialect.rules), model, draw.chance, now),
         options_{.message_bytes_max = 16 * 1024 * 1024, .delivery = ws::Delivery::Pieces},
         websocket_(role == mux::Role::Client ? ws::Role::Client : ws::Role::Server, options_, resources, now),
         end_(websocket_, in, out, draw.chance),
@@ -189,7 +189,8 @@ TEST_P(MuxOverWs, CarriesEveryStreamWholeSeeds1To200) {
 TEST(MuxOverWsByMessages, CarriesEveryStreamWholeSeeds1To100) {
   mux::Dialect dialect = mux::yamux();
   dialect.rules.framing = mux::Framing::Messages;
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) ASSERT_EQ(Pair(dialect, seed).run(), "") << "seed " << seed;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed)
+    ASSERT_EQ(Pair(dialect, seed).run(), "") << "seed " << seed;
 }
 
 std::vector<std::string_view> names_of_dialects() {
