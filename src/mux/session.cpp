@@ -59,6 +59,7 @@ Session::Parts::Parts(Role role_arg, const Dialect& dialect_arg, const SessionOp
   connection_send_limit = peer_settings.connection_credit;
   stream_credit = peer_settings.stream_count;
   stream_credit_given = own.stream_count;
+  if (rules.probe_at_start) open_probe();
 }
 
 void Session::Parts::push(SlotList& list, std::uint32_t slot, std::uint32_t StreamEntry::* link) noexcept {
@@ -181,7 +182,7 @@ Event Session::Parts::final_event() {
 
 void Session::Parts::tell(std::uint32_t slot, Tell what) {
   StreamEntry& entry = at(slot);
-  if (entry.is_ended && what != Tell::Ended) return;
+  if ((entry.is_ended || entry.is_hidden) && what != Tell::Ended) return;
   entry.told = static_cast<std::uint16_t>(entry.told | bit(what));
   if (entry.is_telling) return;
   entry.is_telling = true;
@@ -209,7 +210,11 @@ void Session::Parts::end_stream(std::uint32_t slot, EndReason reason, std::uint6
   entry.sending = entry.receiving = Half::Closed;
   streams.unmap(slot);
   window_sum -= entry.window;
-  --live;
+  if (entry.is_hidden) {
+    hidden_ended(slot);
+  } else {
+    --live;
+  }
   if (entry.is_ours) {
     if (!entry.is_opened) --unopened_ours;
     if (entry.is_opened && !entry.is_accepted) --unaccepted_ours;
@@ -266,6 +271,7 @@ void Session::Parts::check_drained() {
   if (state != SessionState::Draining || live > 0) return;
   was_clean = true;
   begin_closing();
+  end_all(EndReason::SessionClosed, 0);  // hidden ones
 }
 
 void Session::Parts::fail(Fault fault, const char* reason) {
@@ -318,7 +324,7 @@ std::optional<Time> Session::Parts::deadline() const noexcept {
   if (!is_open()) return closing_expiry;
   std::optional<Time> next = timers.next();
   const auto add = [&](Time when) { next = next ? std::min(*next, when) : when; };
-  if (rules.probe == ProbeBy::Frame && options->probe_interval > Duration{} && is_reading) {
+  if (can_probe() && options->probe_interval > Duration{} && is_reading) {
     if (!is_probe) {
       add(last_received + options->probe_interval);
     } else if (ping_taken) {
@@ -336,7 +342,7 @@ void Session::Parts::handle_deadline() {
   }
   while (const std::optional<Timers::Expired> expired = timers.take_expired(now))
     expire(expired->slot, expired->kind);
-  if (!is_open() || rules.probe != ProbeBy::Frame || options->probe_interval <= Duration{} || !is_reading)
+  if (!is_open() || !can_probe() || options->probe_interval <= Duration{} || !is_reading)
     return;
   if (is_probe && ping_taken && now >= probe_expiry) {
     final_text = "no sign of life";
@@ -451,7 +457,9 @@ void Session::consume_output(std::size_t bytes, Time now) {
 bool Session::has_output() const noexcept { return parts_->has_output(); }
 std::size_t Session::waiting_bytes() const noexcept {
   constexpr std::size_t answer_bytes = 16;
-  return parts_->outbox.bytes() + (parts_->pong_count + parts_->unknown_resets.size()) * answer_bytes;
+  const std::size_t echoes = parts_->echo_slot == no_slot ? 0 : parts_->at(parts_->echo_slot).queued();
+  return parts_->outbox.bytes() + echoes +
+         (parts_->pong_count + parts_->unknown_resets.size()) * answer_bytes;
 }
 
 bool Session::wants_shutdown_write() const noexcept {
@@ -477,7 +485,7 @@ void Session::handle_path(Duration round_trip_min, std::uint64_t bytes_per_secon
 bool Session::ping(Time now) {
   Parts& p = *parts_;
   p.now = now;
-  if (parts_->rules.probe != ProbeBy::Frame || !p.is_open() || p.ping_wanted) return false;
+  if (!p.can_probe() || !p.is_open() || p.ping_wanted) return false;
   p.ping_wanted = true;
   if (!p.ping_waiting) p.ping_due = true;
   return true;

@@ -148,8 +148,10 @@ void Session::Parts::deliver(MutableBytes payload) {
   if (found == nullptr) return;
   StreamEntry& entry = *found;
   if (rules.framing == Framing::Messages && !check_room(payload_slot, payload.size())) return;
+  if (awaits_type(entry)) payload = take_type(payload_slot, payload);
   entry.received += payload.size();
-  if (entry.receiving != Half::Open) return;
+  if (payload.empty() || entry.is_ended || entry.receiving != Half::Open) return;
+  if (entry.is_hidden) return handle_probe_payload(payload_slot, payload);
   if (entry.is_draining) {
     entry.consumed += payload.size();
     credit_if_due(payload_slot);
@@ -428,7 +430,7 @@ std::uint32_t Session::Parts::open_by_peer(const Frame& frame) {
   if (rules.accept_by != AcceptBy::Nothing && rules.accept_when == AcceptWhen::Arrival)
     set_due(slot, Due::Accept);
   if (options->accept_timeout > Duration{}) set_timer(slot, TimerKind::Accept, now + options->accept_timeout);
-  tell(slot, Tell::Opened);
+  if (rules.type_bytes == 0) announce(slot);
   return slot;
 }
 
@@ -478,6 +480,7 @@ void Session::Parts::handle_finish(std::uint32_t slot) {
   StreamEntry& entry = at(slot);
   if (entry.receiving == Half::Finished)
     return react(rules.after_finish, slot, Fault::StreamState, "finished twice");
+  if (awaits_type(entry)) return react(Reaction::Reset, slot, Fault::Protocol, "finished before its type");
   if (rules.answers_finish) set_due(slot, Due::FinishAnswer);
   if (entry.receiving == Half::Closed) return;
   entry.receiving = entry.is_draining ? Half::Closed : Half::Finished;
@@ -485,6 +488,7 @@ void Session::Parts::handle_finish(std::uint32_t slot) {
   if (entry.receiving == Half::Finished && entry.is_accepted && entry.unread_bytes() == 0 &&
       current_slot != slot)
     tell(slot, Tell::Finished);
+  if (entry.is_hidden) finish(slot);
   check_end(slot);
 }
 

@@ -117,10 +117,15 @@ void Session::Parts::freeze_answers() {
 void Session::Parts::freeze_ping() {
   if (!ping_due || !is_open()) return;
   ping_due = false;
+  if (rules.probe == ProbeBy::Stream && !ready_probe()) return;
   ping_waiting = true;
   ping_taken = false;
   ping_time = last_ping = now;
-  freeze({.type = FrameType::Ping, .value = ping_value});
+  if (rules.probe == ProbeBy::Stream) {
+    freeze_beat();
+  } else {
+    freeze({.type = FrameType::Ping, .value = ping_value});
+  }
   ping_end = outbox.added_total();
 }
 
@@ -244,9 +249,13 @@ void Session::Parts::freeze_open(std::uint32_t slot) {
       frame.credit = entry.window - std::min<std::uint64_t>(entry.window, entry.receive_limit);
       entry.receive_limit = std::max<std::uint64_t>(entry.receive_limit, entry.window);
       break;
-    case OpenBy::FlagOnData: frame.type = FrameType::Data; break;
+    case OpenBy::FlagOnData:
+      frame.type = FrameType::Data;
+      frame.payload_bytes = rules.type_bytes;
+      break;
   }
   freeze(frame);
+  if (rules.type_bytes > 0) freeze_type(slot);
   if (frame.type == FrameType::Data && rules.framing == Framing::Messages) outbox.end_frame();
   opened(slot);
   make_ready(slot);
@@ -277,7 +286,7 @@ void Session::Parts::freeze_credit(std::uint32_t slot) {
           .credit = rules.credit_unit == CreditUnit::Delta ? limit - entry.receive_limit : limit});
   entry.receive_limit = limit;
   ++counters.credits_sent;
-  if (options->measures_path && rules.probe == ProbeBy::Frame && !ping_waiting &&
+  if (options->measures_path && can_probe() && !ping_waiting &&
       (path.round_trip_min() == Duration{} || now - last_ping >= path_ping_interval))
     ping_due = true;
 }

@@ -1,6 +1,7 @@
 #pragma once
 /// Session::Parts: what a session is made of, private to src/mux. Verbs: session_verbs.cpp; decoding:
-/// session_input.cpp; framing: session_output.cpp; life cycle, time and events: session.cpp.
+/// session_input.cpp; framing: session_output.cpp; life cycle, time and events: session.cpp;
+/// streams that carry probes: session_probe.cpp.
 
 #include <array>
 #include <optional>
@@ -139,6 +140,22 @@ struct Session::Parts {
   void set_due(std::uint32_t slot, Due what);
   void tune_window(StreamEntry& entry);
 
+  // ---- session_probe.cpp
+  [[nodiscard]] bool can_probe() const noexcept;
+  void open_probe();
+  [[nodiscard]] bool ready_probe();
+  void freeze_beat();
+  void announce(std::uint32_t slot);
+  void serve_probe(std::uint32_t slot);
+  void handle_probe_payload(std::uint32_t slot, Bytes payload);
+  void echo(std::uint32_t slot, Bytes payload);
+  void hidden_ended(std::uint32_t slot);
+  [[nodiscard]] bool awaits_type(const StreamEntry& entry) const noexcept {
+    return !entry.is_ours && entry.received < rules.type_bytes;
+  }
+  [[nodiscard]] MutableBytes take_type(std::uint32_t slot, MutableBytes payload);
+  void freeze_type(std::uint32_t slot);
+
   // ---- session_verbs.cpp
   [[nodiscard]] VerbResult<std::size_t> write_room(Stream stream, std::size_t wanted, StreamEntry*& entry);
   void consume(std::uint32_t slot, std::size_t bytes);
@@ -204,7 +221,7 @@ struct Session::Parts {
       given_up;  ///< openings of ours that are over here; the peer may still accept them
   std::uint32_t unaccepted_theirs = 0;
   std::uint32_t unopened_ours = 0;
-  std::uint32_t live = 0;  ///< not ended
+  std::uint32_t live = 0;  ///< not ended, and not hidden
   std::uint32_t peer_streams = 0;
   std::uint64_t opened_count = 0;       ///< ours, on the wire, ever
   std::uint64_t peer_opened_count = 0;  ///< theirs, ever
@@ -247,6 +264,11 @@ struct Session::Parts {
   bool ping_taken = false;    ///< … and the carrier took it
   bool is_probe = false;      ///< an answer is a matter of life
   bool is_reading = true;
+  bool is_probe_lost = false;          ///< ProbeBy::Stream: ours was opened, and is over
+  std::uint32_t probe_slot = no_slot;  ///< … ours
+  std::uint32_t echo_slot = no_slot;   ///< … the peer's
+  std::uint32_t echo_value = 0;        ///< the last bytes that came back
+  std::uint64_t echo_bytes = 0;        ///< … and how many did
   std::uint64_t ping_value = 0;
   std::uint64_t ping_end = 0;  ///< its position in the output
   Time ping_time;

@@ -59,6 +59,7 @@ std::uint32_t Session::Parts::new_stream(bool is_ours) {
   window_sum += entry.window;
   ++live;
   if (is_ours) {
+    entry.sent = rules.type_bytes;  // go out with the opening
     ++unopened_ours;
   } else {
     ++peer_streams;
@@ -234,6 +235,7 @@ VerbResult<> Session::accept(Stream stream, Time now) {
   p.set_timer(stream.slot, TimerKind::Accept, time_never);
   if (parts_->rules.accept_by != AcceptBy::Nothing && parts_->rules.accept_when == AcceptWhen::Application)
     p.set_due(stream.slot, Due::Accept);
+  p.credit_if_due(stream.slot);  // its type, and what the window exceeds the fixed start
   if (entry->unread_bytes() > 0) {
     p.tell(stream.slot, Tell::Data);
   } else if (entry->receiving == Half::Finished) {

@@ -106,6 +106,7 @@ struct StreamEntry {
   bool is_new : 1 = false;            ///< … the one for new flows
   bool is_ready : 1 = false;          ///< counted as having something to send
   bool is_untold : 1 = false;         ///< the user never heard of it, so it hears of no end
+  bool is_hidden : 1 = false;         ///< … nor ever will: it carries probes
   bool in_table : 1 = false;          ///< the hash finds it
 
   [[nodiscard]] StreamExtra& extras() {

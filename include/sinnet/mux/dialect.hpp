@@ -173,7 +173,12 @@ enum class GoAwayKind : std::uint8_t {
   Last,   ///< only as the last frame of all
   Drain,  ///< streams that live go on
 };
-enum class ProbeBy : std::uint8_t { None, Frame, Carrier };
+enum class ProbeBy : std::uint8_t {
+  None,
+  Frame,
+  Stream,  ///< payload of a stream of Rules::probe_stream_type: its acceptor sends back what its opener sends
+  Carrier,
+};
 
 /// Close codes of a WebSocket that carries the session, for what ends it (RFC 6455 7.4).
 struct CarrierCloseCodes {
@@ -209,6 +214,8 @@ struct Rules {
   std::uint32_t unaccepted_max = 0;          ///< our openings the peer has not accepted; 0: no limit
   Reaction duplicate_open = Reaction::Fail;  ///< of an id that lives
   std::size_t metadata_bytes_max = 0;        ///< 0: none on the wire
+  std::uint8_t type_bytes = 0;  ///< the opener's first payload is its type, so long, big endian (FlagOnData)
+  std::uint64_t reserved_types_from = 0;  ///< openings of types from here on are refused; 0: none
 
   // ---- credit
   CreditUnit credit_unit = CreditUnit::Delta;
@@ -242,7 +249,9 @@ struct Rules {
   GoAwayKind go_away = GoAwayKind::None;
   bool go_away_names_last = false;  ///< `last_id` is on the wire: our streams above it were not handled
   ProbeBy probe = ProbeBy::None;
-  bool probe_has_value = true;  ///< the value comes back with the pong
+  bool probe_has_value = true;          ///< the value comes back with the pong
+  std::uint64_t probe_stream_type = 0;  ///< ProbeBy::Stream: no user hears of streams of this type
+  bool probe_at_start = false;          ///< … ours opens with the session, else with the first probe
 };
 
 /// A dialect. Copied into its session; the functions keep no state.
