@@ -85,6 +85,9 @@ Flags parse_flags(int argc, char** argv, mux::Role role, bool is_client_program)
     }
   }
   if (flags.dialect == nullptr || flags.url.empty()) refuse("--dialect and --url are needed");
+  const bool needs_messages = flags.dialect->make({}).rules.framing == mux::Framing::Messages;
+  if (needs_messages && !flags.url.starts_with("ws"))
+    refuse(std::string(flags.dialect->name) + " frames by messages: it needs a ws:// or wss:// URL");
   return flags;
 }
 

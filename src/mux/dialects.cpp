@@ -1,17 +1,28 @@
 #include "sinnet/mux/dialects.hpp"
 
+#include <algorithm>
 #include <array>
 
+#include "sinnet/mux/js_ws.hpp"
 #include "sinnet/mux/sinnet_v1.hpp"
+#include "sinnet/mux/wsmux.hpp"
 #include "sinnet/mux/yamux.hpp"
 
 namespace sinnet::mux {
 namespace {
 
+Dialect make_wsmux(const DialectOptions& options) {
+  return wsmux(
+      {.peer_window = static_cast<std::uint32_t>(std::min<std::uint64_t>(options.peer_window, UINT32_MAX)),
+       .is_strict = true});
+}
+
 constexpr std::array table{
+    NamedDialect{.name = "jsws", .subprotocol = {}, .make = [](const DialectOptions&) { return js_ws(); }},
     NamedDialect{.name = "sinnet",
                  .subprotocol = sinnet_v1_name,
                  .make = [](const DialectOptions&) { return sinnet_v1(); }},
+    NamedDialect{.name = "wsmux", .subprotocol = {}, .make = make_wsmux},
     NamedDialect{.name = "yamux", .subprotocol = {}, .make = [](const DialectOptions&) { return yamux(); }},
 };
 
