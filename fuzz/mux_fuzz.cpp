@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sinnet/mux/js_ws.hpp"
+#include "sinnet/mux/muxado.hpp"
 #include "sinnet/mux/session.hpp"
 #include "sinnet/mux/sinnet_v1.hpp"
 #include "sinnet/mux/wsmux.hpp"
@@ -24,7 +25,8 @@ using namespace sinnet::mux;
 Dialect wsmux_unknown() { return wsmux(); }
 Dialect wsmux_lenient() { return wsmux({.peer_window = wsmux_window_library, .is_strict = false}); }
 
-constexpr std::array<Dialect (*)(), 5> dialects{yamux, sinnet_v1, wsmux_unknown, wsmux_lenient, js_ws};
+constexpr std::array<Dialect (*)(), 8> dialects{yamux,     sinnet_v1,     muxado_v2,     muxado_v2_typed,
+                                                muxado_v1, wsmux_unknown, wsmux_lenient, js_ws};
 
 /// What a user saw. Payload is told for each stream as one text: how it was cut decides nothing.
 struct Outcome {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "mux/rig.hpp"
+#include "sinnet/mux/muxado.hpp"
 #include "sinnet/mux/sinnet_v1.hpp"
 #include "sinnet/mux/yamux.hpp"
 #include "support/chunking.hpp"
@@ -181,9 +182,9 @@ TEST(Attack, Attack71EmptyPayloadInAFloodFailsTheSession) {
 }
 
 TEST(Attack, Attack72AStreamNobodyReadsStopsNoOther) {
-  for (const bool is_own : {false, true}) {
-    Rig client(Role::Client, is_own ? sinnet_v1() : yamux(), quiet());
-    Rig server(Role::Server, is_own ? sinnet_v1() : yamux(), quiet());
+  for (const auto dialect : {yamux, sinnet_v1, muxado_v2, muxado_v2_typed, muxado_v1}) {
+    Rig client(Role::Client, dialect(), quiet());
+    Rig server(Role::Server, dialect(), quiet());
     server.consumes = false;
     const Stream stalled = client.open();
     const Stream other = client.open();

@@ -20,6 +20,8 @@ struct Seen {
   std::string payload;
   std::string reason;
   std::uint16_t close_code = 1000;
+  std::uint64_t stream_type = 0;
+  std::uint8_t urgency = 3;
 };
 
 class Rig {
@@ -40,7 +42,8 @@ class Rig {
   void poll() {
     while (const std::optional<Event> event = session.poll_event()) {
       seen.push_back({event->type, event->stream, event->end, event->fault, event->code,
-                      std::string(as_text(event->payload)), std::string(event->reason), event->close_code});
+                      std::string(as_text(event->payload)), std::string(event->reason), event->close_code,
+                      event->stream_type, event->urgency});
       if (event->type == EventType::Opened) {
         last_opened = event->stream;
         if (accepts) (void)session.accept(event->stream, now);

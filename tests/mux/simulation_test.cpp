@@ -7,6 +7,7 @@
 
 #include "mux/plain_dialect.hpp"
 #include "sinnet/mux/js_ws.hpp"
+#include "sinnet/mux/muxado.hpp"
 #include "sinnet/mux/sinnet_v1.hpp"
 #include "sinnet/mux/wsmux.hpp"
 #include "sinnet/mux/yamux.hpp"
@@ -41,8 +42,8 @@ TEST_P(Simulation, KeepsItsPromises) {
 
 INSTANTIATE_TEST_SUITE_P(Dialects, Simulation,
                          ::testing::Combine(::testing::Values(yamux, sinnet_v1, wsmux_unknown, wsmux_library,
-                                                              js_ws, test::plain_like_wsmux,
-                                                              test::plain_like_js_ws,
+                                                              js_ws, muxado_v2, muxado_v2_typed, muxado_v1,
+                                                              test::plain_like_wsmux, test::plain_like_js_ws,
                                                               test::plain_like_muxado),
                                             ::testing::Range(std::uint64_t{0}, parts)));
 
@@ -90,7 +91,9 @@ TEST_P(PlantedBug, ADoubledFrameIsFound) {
   EXPECT_GT(seeds_until_found(GetParam()(), frame_doubled), 0U);
 }
 
-INSTANTIATE_TEST_SUITE_P(Dialects, PlantedBug, ::testing::Values(yamux, sinnet_v1, wsmux_library, js_ws));
+INSTANTIATE_TEST_SUITE_P(Dialects, PlantedBug,
+                         ::testing::Values(yamux, sinnet_v1, wsmux_library, js_ws, muxado_v2, muxado_v2_typed,
+                                           muxado_v1));
 
 }  // namespace
 }  // namespace sinnet::mux
