@@ -17,7 +17,8 @@ run_packages=(g++ cmake ninja-build pkg-config ccache zlib1g-dev libsimdjson-dev
   libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev libedit-dev nlohmann-json3-dev scdoc)
 test_packages=(libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev valgrind
   python3 python3-websockets golang-go golang-github-gorilla-websocket-dev
-  golang-github-hashicorp-yamux-dev chromium nginx-light openssl curl)
+  golang-github-hashicorp-yamux-dev golang-github-inconshreveable-muxado-dev
+  chromium nginx-light openssl curl)
 ci_packages=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev lld-19 doxygen)
 bench_packages=(libbenchmark-dev libboost1.81-dev libwebsockets-dev libwebsocketpp-dev linux-perf)
 

@@ -2,8 +2,8 @@
 """Runs mux_echo and mux_client against each other and against real multiplexers, and compares what both say.
 
   mux.py --echo PROGRAM --client PROGRAM --mode self --dialect D --carrier tcp|tls|ws|wss
-  mux.py --echo PROGRAM --client PROGRAM --mode yamux [--build-dir DIR]
-      Debian's hashicorp/yamux, every pairing
+  mux.py --echo PROGRAM --client PROGRAM --mode yamux|muxado-v1 [--build-dir DIR]
+      Debian's hashicorp/yamux or inconshreveable/muxado, every pairing
 
 Each program says "sent streams N bytes N sum X" for the streams it opened and "echoed streams N peak N
 bytes N sum X" for those it echoed; what one sent the other must have echoed, with the same sum, and 200
@@ -148,10 +148,10 @@ def run_self(options, _build):
                 compare(client, echo)
 
 
-# ---- Debian's hashicorp/yamux
+# ---- Debian's hashicorp/yamux and inconshreveable/muxado
 
-def prepare_yamux(build):
-    target, source = build / "peer_yamux", HERE / "yamux" / "main.go"
+def prepare_go(name, build):
+    target, source = build / f"peer_{name}", HERE / name / "main.go"
     environment = {**os.environ, "GO111MODULE": "off", "GOPATH": run.GO_SOURCES, "GOFLAGS": "",
                    "GOCACHE": str(build / "go-cache")}
     with run.locked(build):
@@ -160,13 +160,14 @@ def prepare_yamux(build):
     return target
 
 
-def run_yamux(options, build):
-    peer = prepare_yamux(build)
-    ours = ["--dialect", "yamux"]
+def run_go(options, build):
+    name = options.mode.split("-")[0]
+    peer = prepare_go(name, build)
+    ours = ["--dialect", options.mode]
     load = ["--streams", STREAMS, "--bytes", BYTES]
     size = ["--bytes", BYTES]
 
-    print("== yamux connects and opens, mux_echo serves", flush=True)
+    print(f"== {name} connects and opens, mux_echo serves", flush=True)
     with program(options.echo, *ours, "--url", "tcp://127.0.0.1:0") as echo:
         (address,) = echo.wait_for(r"listening on tcp://(\S+)$")
         with program(peer, "client", "--address", address, "--open", STREAMS, *size) as client:
@@ -175,7 +176,7 @@ def run_yamux(options, build):
         echo.process.send_signal(signal.SIGTERM)
         echo.end()
 
-    print("== mux_echo connects, yamux opens", flush=True)
+    print(f"== mux_echo connects, {name} opens", flush=True)
     with program(peer, "server", "--open", STREAMS, *size) as server:
         (port,) = server.wait_for(r"port (\d+)$")
         with program(options.echo, *ours, "--role", "client", "--url", f"tcp://127.0.0.1:{port}") as echo:
@@ -184,7 +185,7 @@ def run_yamux(options, build):
             compare(server, echo)
 
     for opens in (0, STREAMS):
-        print(f"== mux_client connects and opens, yamux opens {opens}", flush=True)
+        print(f"== mux_client connects and opens, {name} opens {opens}", flush=True)
         with program(peer, "server", "--open", opens, "--expect", STREAMS, *size) as server:
             (port,) = server.wait_for(r"port (\d+)$")
             with program(options.client, *ours, "--url", f"tcp://127.0.0.1:{port}", *load) as client:
@@ -194,7 +195,7 @@ def run_yamux(options, build):
                 if opens:
                     compare(server, client)
 
-    print("== yamux connects, both open", flush=True)
+    print(f"== {name} connects, both open", flush=True)
     with program(options.client, *ours, "--role", "server", "--url", "tcp://127.0.0.1:0", *load) as server:
         (address,) = server.wait_for(r"listening on tcp://(\S+)$")
         with program(peer, "client", "--address", address, "--open", STREAMS, "--expect", STREAMS,
@@ -208,7 +209,7 @@ def run_yamux(options, build):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mode", choices=["self", "yamux"], required=True)
+    parser.add_argument("--mode", choices=["self", "yamux", "muxado-v1"], required=True)
     parser.add_argument("--echo", required=True)
     parser.add_argument("--client", required=True)
     parser.add_argument("--dialect", default="yamux")
@@ -217,7 +218,7 @@ def main():
     options = parser.parse_args()
     try:
         build = pathlib.Path(options.build_dir).resolve()
-        {"self": run_self, "yamux": run_yamux}[options.mode](options, build)
+        (run_self if options.mode == "self" else run_go)(options, build)
     except run.MissingPeer as missing:
         print(f"missing peer: {missing}", flush=True)
         return 1 if os.environ.get("SINNET_REQUIRE_PEERS") == "1" else run.EXIT_SKIP
