@@ -2,7 +2,7 @@
 """Runs mux_echo and mux_client against each other and against real multiplexers, and compares what both say.
 
   mux.py --echo PROGRAM --client PROGRAM --mode self --dialect D --carrier tcp|tls|ws|wss
-  mux.py --echo PROGRAM --client PROGRAM --mode yamux|muxado-v1 [--build-dir DIR]
+  mux.py --echo PROGRAM --client PROGRAM --mode yamux|muxado1 [--build-dir DIR]
       Debian's hashicorp/yamux or inconshreveable/muxado, every pairing
 
 Each program says "sent streams N bytes N sum X" for the streams it opened and "echoed streams N peak N
@@ -209,7 +209,7 @@ def run_go(options, build):
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mode", choices=["self", "yamux", "muxado-v1"], required=True)
+    parser.add_argument("--mode", choices=["self", "yamux", "muxado1"], required=True)
     parser.add_argument("--echo", required=True)
     parser.add_argument("--client", required=True)
     parser.add_argument("--dialect", default="yamux")
