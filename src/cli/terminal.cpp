@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <clocale>
 #include <cstdio>
 #include <cstdlib>
 #include <utility>
@@ -39,6 +40,8 @@ class EditedTerminal final : public Terminal, private io::Watcher {
 
   bool start() {
     current = this;
+    // libedit drops characters that the locale cannot read. What we send is UTF-8 whatever it says.
+    if (std::setlocale(LC_CTYPE, "") == nullptr || MB_CUR_MAX == 1) std::setlocale(LC_CTYPE, "C.UTF-8");
     using_history();
     stifle_history(history_lines_max);
     is_watched_ = loop_.watch(STDIN_FILENO, EPOLLIN, *this).has_value();

@@ -87,21 +87,39 @@ Result<> Server::files(std::string_view pattern, std::string directory, FilesOpt
   return {};
 }
 
+namespace {
+
+/// Every shard gets its own socket at the address; the last one gets the original, which owns a Unix socket's
+/// file.
+Result<io::SocketAddress> add_point(ServerCore& core, std::unique_ptr<io::Listener> original,
+                                    ListenerOptions options) {
+  const io::SocketAddress address = original->local_address();
+  ListenPoint point{.sockets = {}, .options = std::move(options)};
+  for (unsigned i = 1; i < core.options.shards; ++i) {
+    auto shared = original->share();
+    if (!shared) return std::unexpected(shared.error());
+    point.sockets.push_back(std::move(*shared));
+  }
+  point.sockets.push_back(std::move(original));
+  core.listen_points.push_back(std::move(point));
+  return address;
+}
+
+}  // namespace
+
 Result<io::SocketAddress> Server::listen(std::string_view address, ListenerOptions options) {
   const Result<io::SocketAddress> parsed = io::SocketAddress::parse(address);
   if (!parsed) return std::unexpected(parsed.error());
   options.socket.shared = parsed->is_ip() && core_->options.shards > 1;
   auto listener = io::Listener::open(*parsed, options.socket);
   if (!listener) return std::unexpected(listener.error());
-  core_->listen_points.push_back({std::move(*listener), std::move(options)});
-  return core_->listen_points.back().listener->local_address();
+  return add_point(*core_, std::move(*listener), std::move(options));
 }
 
 Result<io::SocketAddress> Server::adopt(int listening_fd, ListenerOptions options) {
   auto listener = io::Listener::adopt(listening_fd);
   if (!listener) return std::unexpected(listener.error());
-  core_->listen_points.push_back({std::move(*listener), std::move(options)});
-  return core_->listen_points.back().listener->local_address();
+  return add_point(*core_, std::move(*listener), std::move(options));
 }
 
 namespace {
@@ -114,9 +132,10 @@ Result<> read_policies(ServerCore& core) {
   if (!trusted) return std::unexpected(trusted.error());
   const bool is_loopback_only =
       std::all_of(core.listen_points.begin(), core.listen_points.end(),
-                  [](const auto& point) { return point.listener->local_address().is_loopback(); });
-  const bool has_tcp = std::any_of(core.listen_points.begin(), core.listen_points.end(),
-                                   [](const auto& point) { return point.listener->local_address().is_ip(); });
+                  [](const auto& point) { return point.sockets.front()->local_address().is_loopback(); });
+  const bool has_tcp =
+      std::any_of(core.listen_points.begin(), core.listen_points.end(),
+                  [](const auto& point) { return point.sockets.front()->local_address().is_ip(); });
   auto hosts = HostPolicy::parse(security.names, is_loopback_only && has_tcp);
   if (!hosts) return std::unexpected(hosts.error());
   core.origins = std::move(*origins);
@@ -125,20 +144,11 @@ Result<> read_policies(ServerCore& core) {
   return {};
 }
 
-/// Every shard gets its own socket at each address; the last one gets the original, which owns a Unix
-/// socket's file.
 Result<> spread_listeners(ServerCore& core) {
   for (ListenPoint& point : core.listen_points) {
     for (std::size_t i = 0; i < core.shards.size(); ++i) {
-      std::unique_ptr<io::Listener> listener;
-      if (i + 1 < core.shards.size()) {
-        auto shared = point.listener->share();
-        if (!shared) return std::unexpected(shared.error());
-        listener = std::move(*shared);
-      } else {
-        listener = std::move(point.listener);
-      }
-      if (auto added = core.shards[i]->add_port(std::move(listener), point.options); !added) return added;
+      auto added = core.shards[i]->add_port(std::move(point.sockets[i]), point.options);
+      if (!added) return added;
     }
   }
   return {};

@@ -19,9 +19,10 @@ namespace sinnet::endpoint {
 
 class Shard;
 
-/// A listening socket before it is spread over the shards.
+/// One address: a socket for each shard, bound at once. A program that gives up its rights between listen()
+/// and start() could bind no second one.
 struct ListenPoint {
-  std::unique_ptr<io::Listener> listener;
+  std::vector<std::unique_ptr<io::Listener>> sockets;
   ListenerOptions options;
 };
 
@@ -53,7 +54,7 @@ struct ServerCore {
   AddressCounter handshakes_per_ip;
 
   std::atomic<bool> runs_on_caller = false;  ///< Server::run() is in the first shard's loop
-  std::mutex joining;  ///< taken by whoever waits for the threads, never on one of them
+  std::mutex joining;                        ///< taken by whoever waits for the threads, never on one of them
   std::mutex mutex;
   std::size_t shards_running = 0;           ///< guarded by `mutex`
   std::move_only_function<void()> drained;  ///< guarded by `mutex`; called when the last shard is done

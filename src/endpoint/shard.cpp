@@ -146,6 +146,7 @@ void Shard::enter(int fd, const io::SocketAddress& peer, const ListenerOptions& 
   if (is_draining_ || !admit(arrival, peer)) {
     counters_.refused.fetch_add(1, std::memory_order_relaxed);
     ::close(fd);
+    if (!is_draining_) tell_refused(peer);
     return;
   }
   arrival.transport = io::make_socket_transport(*loop_, fd, peer);
@@ -155,6 +156,17 @@ void Shard::enter(int fd, const io::SocketAddress& peer, const ListenerOptions& 
   auto preface = std::make_unique<ProxyPreface>(*this, std::move(arrival));
   prefaces_.insert(preface.get());
   preface.release()->begin();
+}
+
+/// Once a second at most: whoever knocks a thousand times shall not fill the log.
+void Shard::tell_refused(const io::SocketAddress& peer) {
+  if (loop_->now() < refusal_told_ + std::chrono::seconds(1)) return;
+  refusal_told_ = loop_->now();
+  const std::uint64_t refused = counters_.refused.load(std::memory_order_relaxed);
+  observer().connection_troubled(peer.host(),
+                                 "closed at once: limits.connections, connections_per_ip or " +
+                                     std::string("handshakes_per_ip is reached; refused so far ") +
+                                     std::to_string(refused));
 }
 
 bool Shard::admit(Arrival& arrival, const io::SocketAddress& peer) {

@@ -100,6 +100,7 @@ class Shard {
   class TrafficBoard;
 
   [[nodiscard]] bool admit(Arrival& arrival, const io::SocketAddress& peer);
+  void tell_refused(const io::SocketAddress& peer);
   void arrived(int fd, const io::SocketAddress& peer, const ListenerOptions& listener);
   void note_gone();
   void end_all();
@@ -116,6 +117,7 @@ class Shard {
   std::unique_ptr<DrainTimer> drain_timer_;
   std::unique_ptr<TrafficBoard> traffic_board_;
   Payload noted_;  ///< of the resources' statistics at the last take_payload()
+  Time refusal_told_{};
   bool is_draining_ = false;
   std::atomic<std::size_t> load_ = 0;
   Counters counters_;

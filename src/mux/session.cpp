@@ -342,8 +342,7 @@ void Session::Parts::handle_deadline() {
   }
   while (const std::optional<Timers::Expired> expired = timers.take_expired(now))
     expire(expired->slot, expired->kind);
-  if (!is_open() || !can_probe() || options->probe_interval <= Duration{} || !is_reading)
-    return;
+  if (!is_open() || !can_probe() || options->probe_interval <= Duration{} || !is_reading) return;
   if (is_probe && ping_taken && now >= probe_expiry) {
     final_text = "no sign of life";
     end_all(EndReason::SessionClosed, 0);

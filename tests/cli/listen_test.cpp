@@ -123,6 +123,22 @@ TEST_F(OnTerminal, WhatArrivesLeavesTheLineBeingTypedWhole) {
   EXPECT_THAT(heard, ElementsAre("first", "half more", "first"));
 }
 
+TEST_F(OnTerminal, CharactersBeyondAsciiAreSentAsTyped) {
+  std::vector<std::string> heard;
+  ScriptedServer server(*loop_, on_frames([&](Peer& peer, const ws::FrameHeader& header, std::string text) {
+    if (header.opcode == ws::Opcode::Close) return echo(peer, header, text);
+    heard.push_back(text);
+    peer.send(server_frame(0x81, "heard"));
+  }));
+  start({"connect", server.url()});
+  ASSERT_TRUE(shows("> ")) << shown_;
+  type("a\u00e9x\u65e5\n");
+  ASSERT_TRUE(shows("heard")) << shown_;
+  type("\x04");
+  ASSERT_TRUE(io::test::turn_until(*loop_, [&] { return ended_.has_value(); }));
+  EXPECT_THAT(heard, ElementsAre("a\u00e9x\u65e5"));
+}
+
 TEST_F(OnTerminal, WhatArrivesErasesEveryRowOfALineThatWraps) {
   Peer* talker = nullptr;
   ScriptedServer server(*loop_, on_frames([&](Peer& peer, const ws::FrameHeader& header, std::string text) {

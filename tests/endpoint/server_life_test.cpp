@@ -1,7 +1,10 @@
 /// A WebSocket of a Server from its first message to its end: what the handler is told, and how it holds
 /// back.
 
+#include <array>
 #include <cstdint>
+#include <cstdio>
+#include <fstream>
 #include <set>
 
 #include "endpoint/live_server.hpp"
@@ -15,6 +18,30 @@ using endpoint::CloseInfo;
 using endpoint::Connection;
 using endpoint::Message;
 using endpoint::ServerOptions;
+
+/// Listening IPv4 sockets of this machine at the port (proc(5): state 0A is LISTEN).
+std::size_t listening_at(std::uint16_t port) {
+  std::array<char, 8> hex{};
+  std::snprintf(hex.data(), hex.size(), ":%04X", static_cast<unsigned>(port));
+  std::ifstream sockets("/proc/self/net/tcp");
+  std::size_t count = 0;
+  for (std::string line; std::getline(sockets, line);) {
+    const std::size_t place = line.find(hex.data());
+    // "  0: 0100007F:1F90 00000000:0000 0A …"
+    count += place != std::string::npos && line.compare(place + 5, 18, " 00000000:0000 0A ") == 0 ? 1U : 0U;
+  }
+  return count;
+}
+
+// A program that gives up its rights between listen() and start() could bind no socket more.
+TEST(ServerListen, BindsASocketForEveryShardAtOnce) {
+  ServerOptions options;
+  options.shards = 3;
+  Server server(std::move(options));
+  const auto address = server.listen("127.0.0.1:0");
+  ASSERT_TRUE(address.has_value());
+  EXPECT_EQ(listening_at(address->port()), 3U);
+}
 
 /// Reports how each connection ended.
 class ServerEnds : public ::testing::Test {
