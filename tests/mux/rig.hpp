@@ -10,6 +10,16 @@
 
 namespace sinnet::mux::test {
 
+/// A dialect's name as a test's name can hold it, made unique: some are tested with several options.
+[[nodiscard]] inline std::string test_name(std::string_view name, std::size_t index) {
+  std::string out(name);
+  for (char& c : out) {
+    const bool is_plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (!is_plain) c = '_';
+  }
+  return out + "_" + std::to_string(index);
+}
+
 /// An event without views, for comparing after the session went on.
 struct Seen {
   EventType type;

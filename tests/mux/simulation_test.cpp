@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "mux/plain_dialect.hpp"
+#include "mux/rig.hpp"
 #include "sinnet/mux/js_ws.hpp"
 #include "sinnet/mux/muxado.hpp"
 #include "sinnet/mux/sinnet_v1.hpp"
@@ -40,12 +41,13 @@ TEST_P(Simulation, KeepsItsPromises) {
     ASSERT_EQ(test::simulate(dialect(), seed), "") << dialect().name << ", seed " << seed;
 }
 
-INSTANTIATE_TEST_SUITE_P(Dialects, Simulation,
-                         ::testing::Combine(::testing::Values(yamux, sinnet_v1, wsmux_unknown, wsmux_library,
-                                                              js_ws, muxado_v2, muxado_v2_typed, muxado_v1,
-                                                              test::plain_like_wsmux, test::plain_like_js_ws,
-                                                              test::plain_like_muxado),
-                                            ::testing::Range(std::uint64_t{0}, parts)));
+INSTANTIATE_TEST_SUITE_P(
+    Dialects, Simulation,
+    ::testing::Combine(::testing::Values(yamux, sinnet_v1, wsmux_unknown, wsmux_library, js_ws, muxado_v2,
+                                         muxado_v2_typed, muxado_v1, test::plain_like_wsmux,
+                                         test::plain_like_js_ws, test::plain_like_muxado),
+                       ::testing::Range(std::uint64_t{0}, parts)),
+    [](const auto& which) { return test::test_name(std::get<0>(which.param)().name, which.index); });
 
 // ---- planted bugs: a wrapped encoder, and a count of frames so that only some are wrong
 
@@ -93,7 +95,8 @@ TEST_P(PlantedBug, ADoubledFrameIsFound) {
 
 INSTANTIATE_TEST_SUITE_P(Dialects, PlantedBug,
                          ::testing::Values(yamux, sinnet_v1, wsmux_library, js_ws, muxado_v2, muxado_v2_typed,
-                                           muxado_v1));
+                                           muxado_v1),
+                         [](const auto& which) { return test::test_name(which.param().name, which.index); });
 
 }  // namespace
 }  // namespace sinnet::mux

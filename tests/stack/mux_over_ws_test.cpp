@@ -199,7 +199,7 @@ std::vector<std::string_view> names_of_dialects() {
   return names;
 }
 INSTANTIATE_TEST_SUITE_P(Dialects, MuxOverWs, ::testing::ValuesIn(names_of_dialects()),
-                         [](const auto& parameter) { return std::string(parameter.param); });
+                         [](const auto& which) { return mux::test::test_name(which.param, which.index); });
 
 // ---- messages
 
