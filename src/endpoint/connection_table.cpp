@@ -46,8 +46,8 @@ ConnectionTable::Place ConnectionTable::take() {
   if (word == full_.size()) full_.push_back(0);
   const std::size_t index = word * 64 + static_cast<std::size_t>(std::countr_one(full_[word]));
   if (index >= blocks_.size()) blocks_.resize(index + 1);
-  // Not make_unique: it would write zeros over all of it.
-  if (blocks_[index] == nullptr) blocks_[index] = std::unique_ptr<Block>(new Block);
+  // Plain make_unique would write zeros over all of it.
+  if (blocks_[index] == nullptr) blocks_[index] = std::make_unique_for_overwrite<Block>();
   Block& block = *blocks_[index];
   const auto room = static_cast<std::size_t>(std::countr_one(block.taken));
   block.taken |= bit(room);

@@ -74,9 +74,6 @@ class DrivenConnection : public Connection, public io::Driver<DrivenConnection<D
   [[nodiscard]] bool uses_compression() const noexcept final { return machine().uses_compression(); }
 
  protected:
-  DrivenConnection(io::Loop& loop, std::unique_ptr<io::Transport> transport)
-      : Driver(loop, std::move(transport)) {}
-
   ws::SendResult after_send(ws::SendResult result) {
     if (result) this->schedule_flush();
     return result;
@@ -95,6 +92,10 @@ class DrivenConnection : public Connection, public io::Driver<DrivenConnection<D
 
  private:
   friend Driver;
+  friend Derived;  // alone may construct it
+
+  DrivenConnection(io::Loop& loop, std::unique_ptr<io::Transport> transport)
+      : Driver(loop, std::move(transport)) {}
 
   [[nodiscard]] Derived& derived() noexcept { return static_cast<Derived&>(*this); }
   [[nodiscard]] const Derived& derived() const noexcept { return static_cast<const Derived&>(*this); }

@@ -73,7 +73,7 @@ namespace {
 
 /// A verb changed the session: its carrier hears of it.
 template <class Result, class Schedule>
-Result scheduled(Result result, Schedule&& schedule) {
+Result scheduled(Result result, const Schedule& schedule) {
   if (result) schedule();
   return result;
 }

@@ -93,7 +93,7 @@ namespace {
 /// file.
 Result<io::SocketAddress> add_point(ServerCore& core, std::unique_ptr<io::Listener> original,
                                     ListenerOptions options) {
-  const io::SocketAddress address = original->local_address();
+  io::SocketAddress address = original->local_address();
   ListenPoint point{.sockets = {}, .options = std::move(options)};
   for (unsigned i = 1; i < core.options.shards; ++i) {
     auto shared = original->share();

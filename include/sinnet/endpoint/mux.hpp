@@ -168,6 +168,7 @@ class MuxConnection {
  public:
   MuxConnection(const MuxConnection&) = delete;
   MuxConnection& operator=(const MuxConnection&) = delete;
+  virtual ~MuxConnection() = default;
 
   [[nodiscard]] virtual io::Loop& loop() const noexcept = 0;
   /// A new stream, to be written to at once.
@@ -195,7 +196,6 @@ class MuxConnection {
     std::shared_ptr<MuxHandler> handler;
   };
   MuxConnection(std::shared_ptr<const Shared> shared, mux::Role role, io::Loop& loop);
-  virtual ~MuxConnection() = default;
 
   /// The session has something to send, or its deadline changed.
   virtual void schedule() = 0;
