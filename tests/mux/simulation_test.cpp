@@ -88,13 +88,16 @@ TEST_P(PlantedBug, OneByteOfCreditTooMuchIsFound) {
   EXPECT_GT(seeds_until_found(GetParam()(), credit_too_much), 0U);
 }
 TEST_P(PlantedBug, ALostFinishIsFound) { EXPECT_GT(seeds_until_found(GetParam()(), finish_lost), 0U); }
-TEST_P(PlantedBug, ADoubledFrameIsFound) {
-  if (GetParam() == js_ws) GTEST_SKIP() << "what is behind a frame in its message means nothing there";
-  EXPECT_GT(seeds_until_found(GetParam()(), frame_doubled), 0U);
-}
+/// Not js-ws: there, what is behind a frame in its message means nothing, so doubling it is no fault.
+class PlantedDouble : public PlantedBug {};
+TEST_P(PlantedDouble, ADoubledFrameIsFound) { EXPECT_GT(seeds_until_found(GetParam()(), frame_doubled), 0U); }
 
 INSTANTIATE_TEST_SUITE_P(Dialects, PlantedBug,
                          ::testing::Values(yamux, sinnet_v1, wsmux_library, js_ws, muxado_v2, muxado_v2_typed,
+                                           muxado_v1),
+                         [](const auto& which) { return test::test_name(which.param().name, which.index); });
+INSTANTIATE_TEST_SUITE_P(Dialects, PlantedDouble,
+                         ::testing::Values(yamux, sinnet_v1, wsmux_library, muxado_v2, muxado_v2_typed,
                                            muxado_v1),
                          [](const auto& which) { return test::test_name(which.param().name, which.index); });
 
